@@ -1,0 +1,54 @@
+#pragma once
+
+// Which stream an event belongs to.
+//
+// An event that a decider returns goes to the decider's own stream, one that a function handler
+// dispatches to none, unless a function `stream_id stream_of(const Event&)` found by
+// argument-dependent lookup says otherwise.
+
+#include <microlith/messages/message.hpp>
+
+#include <concepts>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace microlith {
+
+/// The events of one thing, in order: a category ("auth.user") and a key within it.
+struct stream_id {
+  std::string category;
+  std::string key;
+
+  /// "auth.user/alice@example.org"; as the journal knows it.
+  [[nodiscard]] std::string name() const { return category + '/' + key; }
+
+  friend bool operator==(const stream_id&, const stream_id&) = default;
+};
+
+namespace internal {
+
+template <class E>
+concept has_stream_of = requires(const E& event) {
+  { stream_of(event) } -> std::convertible_to<stream_id>;
+};
+
+template <event_message E>
+[[nodiscard]] std::string stream_name_of(const E& event, std::string otherwise = {}) {
+  if constexpr (has_stream_of<E>)
+    return stream_id{stream_of(event)}.name();
+  else
+    return otherwise;
+}
+
+/// For a type's descriptor: its `stream_of`, if it has one.
+template <any_message T>
+[[nodiscard]] consteval auto stream_function() -> std::string (*)(const void*) {
+  if constexpr (event_message<T> && has_stream_of<T>)
+    return [](const void* body) { return stream_name_of(*static_cast<const T*>(body)); };
+  else
+    return nullptr;
+}
+
+}  // namespace internal
+}  // namespace microlith
