@@ -1,0 +1,118 @@
+#include <microlith/persistence/internal/data_file.hpp>
+#include <microlith/persistence/internal/hash.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <bit>
+#include <cstring>
+#include <span>
+
+namespace microlith::internal {
+
+namespace {
+
+constexpr std::uint32_t lmdb_magic = 0xBEEFC0DE;
+constexpr std::uint32_t lmdb_data_version = 1;
+constexpr std::uint64_t smallest_page_bytes = 512;
+constexpr std::uint64_t largest_page_bytes = 65'536;
+
+// The structs of mdb.c; natural alignment, native words and byte order, as LMDB itself has them.
+struct lmdb_page_head {
+  std::size_t number;
+  std::uint16_t pad;
+  std::uint16_t flags;
+  std::uint16_t lower;
+  std::uint16_t upper;
+};
+struct lmdb_table {
+  std::uint32_t pad;
+  std::uint16_t flags;
+  std::uint16_t depth;
+  std::size_t branch_pages;
+  std::size_t leaf_pages;
+  std::size_t overflow_pages;
+  std::size_t entries;
+  std::size_t root;
+};
+struct lmdb_meta {
+  std::uint32_t magic;
+  std::uint32_t version;
+  void* address;
+  std::size_t map_bytes;
+  lmdb_table free;
+  lmdb_table main;
+  std::size_t last_page;
+  std::size_t transaction;
+};
+
+std::optional<meta_page> read_meta_at(int file, std::uint64_t offset) {
+  std::array<std::byte, sizeof(lmdb_page_head) + sizeof(lmdb_meta)> raw;
+  if (::pread(file, raw.data(), raw.size(), static_cast<off_t>(offset)) !=
+      static_cast<ssize_t>(raw.size()))
+    return std::nullopt;
+  lmdb_meta meta;
+  std::memcpy(&meta, raw.data() + sizeof(lmdb_page_head), sizeof meta);
+  // The free table's pad holds the page size.
+  if (meta.magic != lmdb_magic || meta.version != lmdb_data_version ||
+      meta.free.pad < smallest_page_bytes || meta.free.pad > largest_page_bytes ||
+      !std::has_single_bit(meta.free.pad))
+    return std::nullopt;
+  auto hash = checksum(raw, 0);
+  if (meta.main.depth == 1 && meta.main.root <= meta.last_page) {
+    std::array<std::byte, largest_page_bytes> main;
+    std::span page{main.data(), meta.free.pad};
+    if (::pread(file, page.data(), page.size(), static_cast<off_t>(meta.main.root * page.size())) !=
+        static_cast<ssize_t>(page.size()))
+      return std::nullopt;
+    hash = checksum(page, hash);
+  }
+  return meta_page{.transaction = meta.transaction,
+                   .last_page = meta.last_page,
+                   .page_bytes = meta.free.pad,
+                   .main_root = meta.main.root,
+                   .main_depth = meta.main.depth,
+                   .hash = hash};
+}
+
+}  // namespace
+
+std::optional<data_file_state> inspect_data_file(const std::filesystem::path& file) {
+  int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return std::nullopt;
+  struct stat status {};
+  std::optional<data_file_state> state;
+  if (::fstat(fd, &status) == 0 && status.st_size > 0) {
+    state.emplace();
+    state->file_bytes = static_cast<std::uint64_t>(status.st_size);
+    auto first = read_meta_at(fd, 0);
+    // With a damaged first page the size of pages is not known; the machine's is the likely one.
+    auto page_bytes =
+        first ? first->page_bytes : static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    auto second = read_meta_at(fd, page_bytes);
+    state->newest = first;
+    if (second && (!first || second->transaction > first->transaction))
+      state->newest = second;
+  }
+  ::close(fd);
+  return state;
+}
+
+bool can_be_mapped(const std::filesystem::path& directory) {
+  auto state = inspect_data_file(directory / "data.mdb");
+  return !state || (state->newest && state->file_bytes >= (state->newest->last_page + 1) *
+                                                              state->newest->page_bytes);
+}
+
+std::optional<meta_page> read_meta_page(int file, std::uint64_t transaction,
+                                        std::uint64_t page_bytes) {
+  auto meta = read_meta_at(file, (transaction & 1) * page_bytes);
+  if (meta && meta->transaction != transaction)
+    return std::nullopt;
+  return meta;
+}
+
+}  // namespace microlith::internal

@@ -1,0 +1,50 @@
+#pragma once
+
+// The last versions of streams whose newest events are in the index on disk: a bounded cache, so
+// that appending to a stream that is busy now and then need not search the disk.
+//
+// Four ways a set; the entry that was written longest ago makes room. Not thread-safe: event_index
+// guards it.
+
+#include <microlith/persistence/internal/stream_key.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace microlith::internal {
+
+struct stream_head {
+  std::uint64_t version = 0;
+  std::uint64_t position = 0;
+};
+
+class head_cache {
+ public:
+  explicit head_cache(std::size_t streams);
+
+  /// Null where it is not known.
+  [[nodiscard]] const stream_head* find(const stream_key& stream) const;
+  void put(const stream_key& stream, stream_head head);
+  void prefetch(const stream_key& stream) const { __builtin_prefetch(&sets_[set_of(stream)]); }
+
+ private:
+  static constexpr std::size_t ways = 4;
+  struct entry {
+    stream_key stream;
+    stream_head head;
+  };
+  // Newest first.
+  struct set {
+    std::array<entry, ways> entries{};
+  };
+
+  [[nodiscard]] std::size_t set_of(const stream_key& stream) const {
+    return stream.high & (sets_.size() - 1);
+  }
+
+  std::vector<set> sets_;
+};
+
+}  // namespace microlith::internal

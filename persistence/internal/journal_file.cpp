@@ -1,0 +1,372 @@
+#include <microlith/persistence/internal/byte_order.hpp>
+#include <microlith/persistence/internal/data_file.hpp>
+#include <microlith/persistence/internal/hash.hpp>
+#include <microlith/persistence/internal/journal_file.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <random>
+#include <utility>
+
+namespace microlith::internal {
+
+namespace {
+
+constexpr std::uint32_t journal_format = 1;
+// Plain keys of LMDB's main table, beside the names of tables: that page is written by every commit
+// anyway.
+constexpr std::string_view meta_key = "microlith.meta";
+constexpr std::string_view state_key = "microlith.state";
+constexpr std::size_t meta_bytes = 32 + sizeof(name_secret);
+constexpr std::size_t state_bytes = 24;
+
+// How far offsets and sizes on a damaged page can lead past it. The file is kept longer than what
+// is in use by as much (a hole, which takes no room), so that LMDB meets zeros there and not a
+// signal.
+constexpr std::uint64_t slack_bytes = 256 * 1024;
+// What may be missing where a commit failed without saying that the disk was full.
+constexpr std::uint64_t probe_bytes = std::uint64_t{1} << 20;
+
+constexpr std::chrono::milliseconds oldest_view{100};
+constexpr std::uint32_t loads_between_looks = 64;
+constexpr std::ptrdiff_t prefetched_lines = 4;
+
+std::array<std::byte, 8> record_key(std::uint64_t position) {
+  std::array<std::byte, 8> key;
+  store_be(key.data(), position);
+  return key;
+}
+
+std::optional<storage_error> check_before_mapping(const std::filesystem::path& directory,
+                                                  const std::optional<witnessed>& seen) {
+  auto file = directory / "data.mdb";
+  auto state = inspect_data_file(file);
+  auto refuse = [&](const std::string& what) {
+    return storage_error{storage_error_kind::damaged,
+                         "cannot open the journal in " + directory.string() + ": " + what};
+  };
+  auto undo_hint = " Restore a backup; to go on with what is left, delete " +
+                   (directory / "witness").string() + " first";
+  if (!state) {
+    if (seen && seen->position > 0)
+      return refuse("data.mdb is gone or empty, and held " + std::to_string(seen->position) +
+                    " events." + undo_hint);
+    return std::nullopt;
+  }
+  if (!state->newest)
+    return refuse(
+        "neither meta page of data.mdb is one: the file is damaged, or is something else."
+        " Restore a backup");
+  auto needed = (state->newest->last_page + 1) * state->newest->page_bytes;
+  if (state->file_bytes < needed)
+    return refuse("data.mdb has " + std::to_string(state->file_bytes) + " bytes and must have " +
+                  std::to_string(needed) + ": it was cut. Restore a backup");
+  if (seen && state->newest->transaction < seen->transaction)
+    return refuse("its last commits are missing: it ends at transaction " +
+                  std::to_string(state->newest->transaction) + ", and " +
+                  std::to_string(seen->transaction) + " (up to event " +
+                  std::to_string(seen->position) + ") had been acknowledged." + undo_hint);
+  if (seen && seen->meta_hash != 0 && state->newest->transaction == seen->transaction &&
+      state->newest->hash != seen->meta_hash)
+    return refuse(
+        "LMDB's own description in it (meta page or main table) is not what was written." +
+        undo_hint);
+  return std::nullopt;
+}
+
+}  // namespace
+
+result<std::unique_ptr<journal_file>, storage_error> journal_file::open(
+    const std::filesystem::path& directory, std::size_t map_bytes, bool sync) {
+  auto seen = read_witness(directory / "witness");
+  if (auto problem = check_before_mapping(directory, seen))
+    return *problem;
+  try {
+    std::unique_ptr<journal_file> file{new journal_file{directory, map_bytes, sync}};
+    if (auto problem = file->load(seen))
+      return *problem;
+    return file;
+  } catch (const lmdb_error& error) {
+    auto kind = error.out_of_space()  ? storage_error_kind::full
+                : error.code() == EIO ? storage_error_kind::io
+                : error.code() == MDB_CORRUPTED || error.code() == MDB_PAGE_NOTFOUND ||
+                        error.code() == MDB_INVALID
+                    ? storage_error_kind::damaged
+                    : storage_error_kind::unusable;
+    return storage_error{kind,
+                         "cannot open the journal in " + directory.string() + ": " + error.what()};
+  } catch (const std::filesystem::filesystem_error& error) {
+    return storage_error{
+        storage_error_kind::unusable,
+        "cannot open the journal in " + directory.string() + ": " + error.code().message()};
+  }
+}
+
+journal_file::journal_file(const std::filesystem::path& directory, std::size_t map_bytes, bool sync)
+    : directory_{directory},
+      environment_{directory,
+                   {.map_bytes = map_bytes != 0 ? map_bytes : default_map_bytes(1),
+                    .max_tables = 4,
+                    .sync = sync}},
+      witness_{directory / "witness"} {
+  MDB_stat stat{};
+  check(mdb_env_stat(environment_.get(), &stat), "look at the journal");
+  page_bytes_ = stat.ms_psize;
+  is_new_ = stat.ms_entries == 0;
+}
+
+journal_file::~journal_file() {
+  witness_.sync();
+}
+
+storage_error journal_file::damaged(const std::string& what, std::uint64_t position) const {
+  std::string text = position == 0 ? "the journal" : "event " + std::to_string(position);
+  text += " in " + directory_.string() + " is damaged: " + what +
+          ". Stop the node and restore a backup";
+  if (position > 1)
+    text += "; the events before it can be read";
+  return {storage_error_kind::damaged, std::move(text), position};
+}
+
+void journal_file::create() {
+  lmdb_transaction t{environment_, lmdb_transaction::access::write};
+  records_table_ = t.open_table("records", MDB_CREATE);
+  types_table_ = t.open_table("types", MDB_CREATE);
+  main_table_ = t.open_table(nullptr, 0);
+  epoch_ = message_id::make();
+  std::random_device random;
+  std::generate(secret_.begin(), secret_.end(),
+                [&] { return static_cast<std::byte>(random() & 0xFF); });
+  std::array<std::byte, meta_bytes> meta{};
+  store_le(meta.data() + 8, journal_format);
+  store_id_le(meta.data() + 16, epoch_);
+  std::copy(secret_.begin(), secret_.end(), meta.begin() + 32);
+  store_le(meta.data(), checksum(std::span<const std::byte>{meta}.subspan(8), 0));
+  t.put(main_table_, meta_key, meta);
+  t.commit();
+}
+
+std::optional<storage_error> journal_file::load(const std::optional<witnessed>& seen) {
+  if (is_new_)
+    create();
+  lmdb_transaction t{environment_, lmdb_transaction::access::read};
+  if (!is_new_) {
+    records_table_ = t.open_table("records", 0);
+    types_table_ = t.open_table("types", 0);
+    main_table_ = t.open_table(nullptr, 0);
+  }
+  remember_end();
+  find_map(t);
+  auto meta = t.find(main_table_, meta_key);
+  if (!meta || meta->size() != meta_bytes ||
+      load_le<std::uint64_t>(meta->data()) != checksum(meta->subspan(8), 0))
+    return damaged("its description of itself is not there or does not fit its checksum");
+  if (auto format = load_le<std::uint32_t>(meta->data() + 8); format != journal_format)
+    return storage_error{storage_error_kind::unusable,
+                         "the journal in " + directory_.string() + " has format " +
+                             std::to_string(format) + ", this program knows " +
+                             std::to_string(journal_format) + ": use a newer program"};
+  epoch_ = load_id_le<message_id>(meta->data() + 16);
+  std::copy_n(meta->begin() + 32, secret_.size(), secret_.begin());
+
+  std::uint64_t last = 0;
+  {
+    lmdb_cursor records{t, records_table_};
+    if (records.move(MDB_LAST)) {
+      if (records.key().size() != 8)
+        return damaged("its last key is no position");
+      last = load_be<std::uint64_t>(records.key().data());
+    }
+    lmdb_cursor types{t, types_table_};
+    for (bool more = types.move(MDB_FIRST); more; more = types.move(MDB_NEXT)) {
+      auto id = types.key().size() == 4 ? load_be<std::uint32_t>(types.key().data()) : 0;
+      if (!is_mapped(types.value()))
+        return damaged("the size of a type leads out of the file");
+      auto type = decode_type(id, types.value());
+      if (!type || !types_.load(std::move(*type)))
+        return damaged("its table of types is not what was written");
+    }
+  }
+  if (auto state = t.find(main_table_, state_key)) {
+    if (state->size() != state_bytes ||
+        load_le<std::uint64_t>(state->data()) != checksum(state->subspan(8), 0))
+      return damaged("its state does not fit its checksum");
+    if (load_le<std::uint64_t>(state->data() + 8) != last)
+      return damaged("it should end at event " +
+                     std::to_string(load_le<std::uint64_t>(state->data() + 8)) +
+                     " and ends at event " + std::to_string(last));
+    running_hash_ = load_le<std::uint64_t>(state->data() + 16);
+  } else if (last != 0) {
+    return damaged("its state is missing");
+  }
+  if (seen && seen->epoch == epoch_ &&
+      (seen->position > last || (seen->position == last && seen->running_hash != running_hash_)))
+    return damaged("it is not what was acknowledged up to event " + std::to_string(seen->position));
+  keep_slack();
+  // Committing, though nothing was written, keeps the tables open.
+  t.commit();
+  last_position_.store(last, std::memory_order_release);
+  return std::nullopt;
+}
+
+void journal_file::keep_slack() const {
+  mdb_filehandle_t file = -1;
+  struct stat status {};
+  auto wanted = map_used_bytes_.load(std::memory_order_relaxed) + slack_bytes;
+  if (mdb_env_get_fd(environment_.get(), &file) == 0 && ::fstat(file, &status) == 0 &&
+      static_cast<std::uint64_t>(status.st_size) < wanted && wanted <= environment_.map_bytes())
+      [[maybe_unused]]
+    auto ignored = ::ftruncate(file, static_cast<off_t>(wanted));
+}
+
+journal_file::failed_commit journal_file::look_at_failed_commit(const lmdb_error& error) const {
+  // After some failures the environment takes nothing more.
+  MDB_txn* probe = nullptr;
+  if (mdb_txn_begin(environment_.get(), nullptr, 0, &probe) != 0)
+    return failed_commit::unknown;
+  mdb_txn_abort(probe);
+  if (error.out_of_space())
+    return failed_commit::no_space;
+  mdb_filehandle_t file = -1;
+  if (error.code() != EIO || mdb_env_get_fd(environment_.get(), &file) != 0)
+    return failed_commit::unknown;
+  // LMDB says EIO where the disk took only a part of what was written, which is what a disk that
+  // has just become full does. Whether it has is seen by asking for more.
+  auto used = static_cast<off_t>(map_used_bytes_.load(std::memory_order_relaxed));
+  int code = ::posix_fallocate(file, used, static_cast<off_t>(probe_bytes));
+  return code == ENOSPC || code == EFBIG || code == EDQUOT ? failed_commit::no_space
+                                                           : failed_commit::unknown;
+}
+
+void journal_file::find_map(const lmdb_transaction& t) {
+  // LMDB does not say where it has mapped the file. The main table is one page, whose number the
+  // meta page has; a value in it is a pointer into that page.
+  mdb_filehandle_t file = -1;
+  MDB_envinfo info{};
+  if (mdb_env_get_fd(environment_.get(), &file) != 0 ||
+      mdb_env_info(environment_.get(), &info) != 0)
+    return;
+  auto meta = read_meta_page(file, info.me_last_txnid, page_bytes_);
+  auto value = t.find(main_table_, meta_key);
+  if (!meta || !value || meta->main_depth != 1)
+    return;
+  auto page = reinterpret_cast<std::uintptr_t>(value->data()) & ~(page_bytes_ - 1);
+  map_begin_ = page - meta->main_root * page_bytes_;
+}
+
+void journal_file::remember_end() {
+  MDB_envinfo info{};
+  if (mdb_env_info(environment_.get(), &info) == 0)
+    map_used_bytes_.store((info.me_last_pgno + 1) * page_bytes_, std::memory_order_release);
+}
+
+bool journal_file::is_mapped(std::span<const std::byte> data) const {
+  if (map_begin_ == 0)
+    return true;
+  auto begin = reinterpret_cast<std::uintptr_t>(data.data());
+  auto used = map_used_bytes_.load(std::memory_order_acquire);
+  return begin >= map_begin_ && data.size() <= used && begin - map_begin_ <= used - data.size();
+}
+
+journal_file::writing::writing(journal_file& file)
+    : file_{file},
+      transaction_{file.environment_, lmdb_transaction::access::write},
+      position_{file.last_position()},
+      running_hash_{file.running_hash_} {
+  cursor_.emplace(transaction_, file.records_table_);
+}
+
+void journal_file::writing::add(std::span<const std::byte> record, std::uint64_t checksum) {
+  ++position_;
+  cursor_->put(record_key(position_), record, MDB_APPEND);
+  running_hash_ = extend_running_hash(running_hash_, checksum);
+}
+
+std::uint64_t journal_file::writing::commit() {
+  cursor_.reset();
+  for (const auto& type : file_.types_.pending()) {
+    std::array<std::byte, 4> key;
+    store_be(key.data(), type->id);
+    transaction_.put(file_.types_table_, key, encode_type(*type));
+  }
+  std::array<std::byte, state_bytes> state;
+  store_le(state.data() + 8, position_);
+  store_le(state.data() + 16, running_hash_);
+  store_le(state.data(), checksum(std::span<const std::byte>{state}.subspan(8), 0));
+  transaction_.put(file_.main_table_, state_key, state);
+  transaction_.commit();
+
+  file_.types_.committed();
+  file_.running_hash_ = running_hash_;
+  MDB_envinfo info{};
+  mdb_filehandle_t handle = -1;
+  if (mdb_env_info(file_.environment_.get(), &info) == 0 &&
+      mdb_env_get_fd(file_.environment_.get(), &handle) == 0) {
+    file_.map_used_bytes_.store((info.me_last_pgno + 1) * file_.page_bytes_,
+                                std::memory_order_release);
+    auto meta = read_meta_page(handle, info.me_last_txnid, file_.page_bytes_);
+    file_.witness_.write({.epoch = file_.epoch_,
+                          .position = position_,
+                          .running_hash = running_hash_,
+                          .transaction = info.me_last_txnid,
+                          .meta_hash = meta ? meta->hash : 0});
+  }
+  return position_;
+}
+
+journal_file::reading::reading(const journal_file& file)
+    : file_{file},
+      transaction_{file.environment_, lmdb_transaction::access::read},
+      cursor_{transaction_, file.records_table_},
+      loads_until_look_{loads_between_looks},
+      began_{std::chrono::steady_clock::now()} {}
+
+void journal_file::reading::renew_when_old() {
+  if (--loads_until_look_ != 0)
+    return;
+  loads_until_look_ = loads_between_looks;
+  auto now = std::chrono::steady_clock::now();
+  if (now - began_ < oldest_view)
+    return;
+  // An old view keeps the pages of its time from being used again.
+  transaction_.reset();
+  transaction_.renew();
+  cursor_.renew(transaction_);
+  at_ = 0;
+  began_ = now;
+}
+
+std::optional<storage_error> journal_file::reading::load(std::uint64_t position,
+                                                         parsed_record& out) {
+  try {
+    renew_when_old();
+    auto key = record_key(position);
+    bool found = at_ != 0 && at_ + 1 == position ? cursor_.move(MDB_NEXT) : cursor_.seek(key);
+    if (!found || cursor_.key().size() != key.size() ||
+        load_be<std::uint64_t>(cursor_.key().data()) != position) {
+      at_ = 0;
+      return file_.damaged("it is missing", position);
+    }
+    at_ = position;
+  } catch (const lmdb_error& error) {
+    at_ = 0;
+    return file_.damaged(error.what(), position);
+  }
+  if (!file_.is_mapped(cursor_.value()))
+    return file_.damaged("its size leads out of the file", position);
+  // LMDB fills a page from its end, so the next record lies before this one.
+  for (std::ptrdiff_t line = 1; line <= prefetched_lines; ++line)
+    __builtin_prefetch(cursor_.value().data() - line * 64);
+  if (const char* problem = parse_record(position, cursor_.value(), out))
+    return file_.damaged(problem, position);
+  out.view.type = file_.types_.find(out.type);
+  if (out.view.type == nullptr)
+    return file_.damaged("its type is not in the table of types", position);
+  return std::nullopt;
+}
+
+}  // namespace microlith::internal

@@ -1,0 +1,120 @@
+#pragma once
+
+// The journal's LMDB environment: records by position, types, and what the journal knows of itself.
+//
+// Opening checks what can be checked before LMDB maps the file, and that no commit was lost. One
+// thread writes (`write`), any thread reads. Throws lmdb_error from `write`; opening and reading
+// give errors as values.
+
+#include <microlith/messages/result.hpp>
+#include <microlith/persistence/error.hpp>
+#include <microlith/persistence/internal/lmdb.hpp>
+#include <microlith/persistence/internal/record_layout.hpp>
+#include <microlith/persistence/internal/stream_key.hpp>
+#include <microlith/persistence/internal/type_registry.hpp>
+#include <microlith/persistence/internal/witness.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace microlith::internal {
+
+class journal_file {
+ public:
+  [[nodiscard]] static result<std::unique_ptr<journal_file>, storage_error> open(
+      const std::filesystem::path& directory, std::size_t map_bytes, bool sync);
+  ~journal_file();
+
+  [[nodiscard]] message_id epoch() const { return epoch_; }
+  [[nodiscard]] const name_secret& secret() const { return secret_; }
+  [[nodiscard]] type_registry& types() { return types_; }
+  [[nodiscard]] const type_registry& types() const { return types_; }
+  [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
+  /// Durable; any thread.
+  [[nodiscard]] std::uint64_t last_position() const {
+    return last_position_.load(std::memory_order_acquire);
+  }
+
+  /// Lets `last_position` tell of what is committed.
+  void publish(std::uint64_t last_position) {
+    last_position_.store(last_position, std::memory_order_release);
+  }
+
+  /// Records that become durable together, each at the position after the last. Without `commit`
+  /// nothing has happened.
+  class writing {
+   public:
+    explicit writing(journal_file& file);
+    void add(std::span<const std::byte> record, std::uint64_t checksum);
+    /// Also writes the types that are pending. Returns the last position, durable now.
+    [[nodiscard]] std::uint64_t commit();
+
+   private:
+    journal_file& file_;
+    lmdb_transaction transaction_;
+    std::optional<lmdb_cursor> cursor_;
+    std::uint64_t position_;
+    std::uint64_t running_hash_;
+  };
+
+  /// One view of the records, renewed when it gets old; any thread, one at a time.
+  class reading {
+   public:
+    explicit reading(const journal_file& file);
+    /// The record at a position, which must not be past the last; positions in a row are quick.
+    [[nodiscard]] std::optional<storage_error> load(std::uint64_t position, parsed_record& out);
+
+   private:
+    void renew_when_old();
+
+    const journal_file& file_;
+    lmdb_transaction transaction_;
+    lmdb_cursor cursor_;
+    std::uint64_t at_ = 0;  ///< where the cursor is; 0: nowhere
+    std::uint32_t loads_until_look_;
+    std::chrono::steady_clock::time_point began_;
+  };
+
+  enum class failed_commit { no_space, unknown };
+  /// What came of a commit that threw: nothing, for want of room, or nobody knows.
+  [[nodiscard]] failed_commit look_at_failed_commit(const lmdb_error& error) const;
+
+  /// Any thread.
+  void sync_witness() const { witness_.sync(); }
+
+ private:
+  journal_file(const std::filesystem::path& directory, std::size_t map_bytes, bool sync);
+  [[nodiscard]] std::optional<storage_error> load(const std::optional<witnessed>& seen);
+  void create();
+  [[nodiscard]] storage_error damaged(const std::string& what, std::uint64_t position = 0) const;
+  [[nodiscard]] bool is_mapped(std::span<const std::byte> data) const;
+  void find_map(const lmdb_transaction& t);
+  void remember_end();
+  void keep_slack() const;
+
+  std::filesystem::path directory_;
+  environment environment_;
+  witness witness_;
+  bool is_new_ = false;
+  MDB_dbi main_table_ = 0;
+  MDB_dbi records_table_ = 0;
+  MDB_dbi types_table_ = 0;
+  message_id epoch_;
+  name_secret secret_{};
+  type_registry types_;
+  std::uint64_t running_hash_ = 0;
+  std::uint64_t page_bytes_ = 0;
+  std::atomic<std::uint64_t> last_position_{0};
+  // Where the mapping begins, so that a damaged size cannot lead out of it; 0: not known.
+  std::uintptr_t map_begin_ = 0;
+  std::atomic<std::uint64_t> map_used_bytes_{0};
+};
+
+}  // namespace microlith::internal

@@ -1,0 +1,126 @@
+#pragma once
+
+// LMDB with owners: an environment, its transactions and cursors, errors as one exception type.
+//
+// Everything here throws `lmdb_error`; the classes of persistence/ catch it at their edges. An
+// environment may be used from any thread, a transaction and its cursors from one at a time (read
+// transactions are not tied to the thread that began them: MDB_NOTLS).
+
+#include <lmdb.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace microlith::internal {
+
+class lmdb_error : public std::runtime_error {
+ public:
+  lmdb_error(int code, std::string_view attempted);
+  [[nodiscard]] int code() const { return code_; }
+  /// Disk or map is full: nothing is broken, and room heals it.
+  [[nodiscard]] bool out_of_space() const;
+
+ private:
+  int code_;
+};
+
+inline void check(int code, std::string_view attempted) {
+  if (code != MDB_SUCCESS) [[unlikely]]
+    throw lmdb_error{code, attempted};
+}
+
+[[nodiscard]] inline MDB_val to_val(std::span<const std::byte> data) {
+  return {data.size(), const_cast<std::byte*>(data.data())};
+}
+[[nodiscard]] inline MDB_val to_val(std::string_view text) {
+  return {text.size(), const_cast<char*>(text.data())};
+}
+[[nodiscard]] inline std::span<const std::byte> to_span(const MDB_val& value) {
+  return {static_cast<const std::byte*>(value.mv_data), value.mv_size};
+}
+
+/// How much address space an environment reserves where its owner does not say.
+[[nodiscard]] std::size_t default_map_bytes(unsigned share);
+
+struct environment_options {
+  std::size_t map_bytes = 0;
+  unsigned max_tables = 8;
+  bool sync = true;
+  /// A crash of the machine may undo the last transactions, but never breaks the file. For what can
+  /// be derived again.
+  bool sync_meta = true;
+};
+
+class environment {
+ public:
+  /// Makes the directory (mode 0700) and the files (mode 0600) if they are not there.
+  environment(const std::filesystem::path& directory, const environment_options& options);
+  environment(const environment&) = delete;
+  environment& operator=(const environment&) = delete;
+  ~environment();
+
+  [[nodiscard]] MDB_env* get() const { return env_; }
+  [[nodiscard]] std::size_t map_bytes() const;
+
+ private:
+  MDB_env* env_ = nullptr;
+};
+
+/// Aborts when destroyed without a commit.
+class lmdb_transaction {
+ public:
+  enum class access { read, write };
+
+  lmdb_transaction(const environment& env, access wanted);
+  lmdb_transaction(const lmdb_transaction&) = delete;
+  lmdb_transaction& operator=(const lmdb_transaction&) = delete;
+  ~lmdb_transaction() { abort(); }
+
+  [[nodiscard]] MDB_txn* get() const { return txn_; }
+  [[nodiscard]] MDB_dbi open_table(const char* name, unsigned flags);
+  [[nodiscard]] std::optional<std::span<const std::byte>> find(
+      MDB_dbi table, std::span<const std::byte> key) const;
+  [[nodiscard]] std::optional<std::span<const std::byte>> find(MDB_dbi table,
+                                                               std::string_view key) const;
+  void put(MDB_dbi table, std::span<const std::byte> key, std::span<const std::byte> value,
+           unsigned flags = 0);
+  void put(MDB_dbi table, std::string_view key, std::span<const std::byte> value);
+  void commit();
+  void abort();
+  /// Of a read transaction: lets go of its view of the data, and takes a new one.
+  void reset() { mdb_txn_reset(txn_); }
+  void renew();
+
+ private:
+  MDB_txn* txn_ = nullptr;
+};
+
+class lmdb_cursor {
+ public:
+  lmdb_cursor(const lmdb_transaction& transaction, MDB_dbi table);
+  lmdb_cursor(lmdb_cursor&& other) noexcept;
+  lmdb_cursor& operator=(lmdb_cursor&&) = delete;
+  ~lmdb_cursor();
+
+  /// False where there is nothing (any more). `key` is also the argument of MDB_SET_RANGE.
+  [[nodiscard]] bool move(MDB_cursor_op operation);
+  [[nodiscard]] bool seek(std::span<const std::byte> at_or_after);
+  void put(std::span<const std::byte> key, std::span<const std::byte> value, unsigned flags);
+  void renew(const lmdb_transaction& transaction);
+
+  [[nodiscard]] std::span<const std::byte> key() const { return to_span(key_); }
+  [[nodiscard]] std::span<const std::byte> value() const { return to_span(value_); }
+
+ private:
+  MDB_cursor* cursor_ = nullptr;
+  MDB_val key_{};
+  MDB_val value_{};
+};
+
+}  // namespace microlith::internal

@@ -1,0 +1,465 @@
+#include <microlith/persistence/internal/append_rules.hpp>
+#include <microlith/persistence/internal/hash.hpp>
+#include <microlith/persistence/internal/lmdb_journal.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace microlith::internal {
+
+result<std::unique_ptr<journal>, storage_error> lmdb_journal::open(journal_options options) {
+  auto folder = options.directory / "journal";
+  auto file = journal_file::open(folder, options.map_limit_bytes, options.sync);
+  if (!file)
+    return file.error();
+  if (auto problem = (*file)->types().check(options.catalog)) {
+    problem->text = "cannot open the journal in " + folder.string() + ": " + problem->text;
+    return *problem;
+  }
+  try {
+    auto opened = std::make_unique<lmdb_journal>(std::move(*file), options);
+    if (auto problem = opened->index_tail())
+      return *problem;
+    return std::unique_ptr<journal>{std::move(opened)};
+  } catch (const std::exception& error) {
+    return storage_error{storage_error_kind::unusable,
+                         "cannot open the index in " + (options.directory / "index").string() +
+                             ": " + error.what() +
+                             ". Make room or mend permissions; the folder may be deleted, and is "
+                             "then built again"};
+  }
+}
+
+lmdb_journal::lmdb_journal(std::unique_ptr<journal_file> file, const journal_options& options)
+    : file_{std::move(file)},
+      index_{std::make_unique<event_index>(
+          event_index_options{.directory = options.directory / "index",
+                              .epoch = file_->epoch(),
+                              .map_bytes = options.map_limit_bytes != 0
+                                               ? 2 * options.map_limit_bytes
+                                               : default_map_bytes(1),
+                              .sync = options.sync,
+                              .merge_threshold = options.merge_threshold,
+                              .merge_in_background = options.merge_in_background,
+                              .on_merged = [file = file_.get()] { file->sync_witness(); }},
+          file_->last_position())} {}
+
+std::optional<storage_error> lmdb_journal::index_tail() {
+  auto last = file_->last_position();
+  if (index_->checkpoint() < last) {
+    journal_file::reading records{*file_};
+    parsed_record record;
+    for (auto position = index_->checkpoint() + 1; position <= last; ++position) {
+      if (auto problem = records.load(position, record))
+        return problem;
+      const auto& view = record.view;
+      index_->load(
+          {.stream = view.stream.empty() ? stream_key{} : hash_stream(view.stream, file_->secret()),
+           .stream_version = view.stream_version,
+           .position = position,
+           .id = view.id,
+           .correlation = view.correlation,
+           .append = view.append});
+    }
+  }
+  index_->start(last);
+  return std::nullopt;
+}
+
+std::vector<append_outcome> lmdb_journal::append(std::span<append_request> requests) {
+  std::lock_guard lock{append_mutex_};
+  std::vector<append_outcome> outcomes(requests.size());
+  if (requests.empty())
+    return outcomes;
+  if (!broken_.empty()) {
+    refuse_all(requests, outcomes, failure_kind::handler_failed, certainty::not_done, broken_);
+    return outcomes;
+  }
+  if (auto problem = index_->make_room()) {
+    refuse_all(requests, outcomes, failure_kind::overloaded, certainty::not_done,
+               "the journal takes nothing more for now: " + *problem);
+    return outcomes;
+  }
+  append_all(requests, outcomes);
+  return outcomes;
+}
+
+void lmdb_journal::append_all(std::span<append_request> requests,
+                              std::span<append_outcome> outcomes) {
+  if (!broken_.empty()) {
+    refuse_all(requests, outcomes, failure_kind::handler_failed, certainty::not_done, broken_);
+    return;
+  }
+  // Requests that turned out to be impossible to write; the others are tried again without them.
+  std::vector<bool> decided(requests.size());
+  for (;;) {
+    if (!plan(requests, outcomes, decided))
+      return;
+    switch (write(requests, outcomes, decided)) {
+      case write_result::written:
+      case write_result::broken:
+        return;
+      case write_result::not_written:
+        break;
+      case write_result::out_of_space: {
+        if (requests.size() > 1) {
+          // Smaller ones may still fit.
+          auto half = requests.size() / 2;
+          append_all(requests.first(half), outcomes.first(half));
+          append_all(requests.subspan(half), outcomes.subspan(half));
+        }
+        return;
+      }
+    }
+  }
+}
+
+void lmdb_journal::hash_and_prefetch(event_index::batch& batch, std::span<append_request> requests,
+                                     const std::vector<bool>& decided) {
+  keys_.clear();
+  const std::string* last_name = nullptr;
+  stream_key last_key;
+  auto hash = [&](const std::string& name) {
+    if (name.empty()) {
+      keys_.push_back({});
+      return;
+    }
+    if (last_name == nullptr || *last_name != name) {
+      last_key = hash_stream(name, file_->secret());
+      last_name = &name;
+      batch.prefetch(last_key);
+    }
+    keys_.push_back(last_key);
+  };
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (decided[i])
+      continue;
+    const auto& request = requests[i];
+    if (!request.id.empty())
+      batch.prefetch(request.id);
+    for (const auto& check : request.checks)
+      hash(check.stream);
+    for (const auto& event : request.events) {
+      hash(event.stream);
+      if (event.message)
+        batch.prefetch(event.message.head().id);
+    }
+  }
+}
+
+bool lmdb_journal::plan(std::span<append_request> requests, std::span<append_outcome> outcomes,
+                        const std::vector<bool>& decided) {
+  placed_.clear();
+  event_index::batch batch{*index_};
+  try {
+    hash_and_prefetch(batch, requests, decided);
+    const auto* keys = keys_.data();
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      if (decided[i])
+        continue;
+      outcomes[i] = plan_one(batch, requests[i], i, keys);
+      keys += requests[i].checks.size() + requests[i].events.size();
+    }
+  } catch (const std::exception& error) {
+    batch.unstage(batch.staged() - placed_.size());
+    placed_.clear();
+    refuse_all(requests, outcomes, failure_kind::handler_failed, certainty::not_done,
+               std::string{"the journal's index cannot be read: "} + error.what() +
+                   ". Stop the node and delete the folder `index` beside the journal: it is then "
+                   "built again");
+    return false;
+  }
+  return !placed_.empty();
+}
+
+std::optional<append_outcome> lmdb_journal::check_streams(event_index::batch& batch,
+                                                          const append_request& request,
+                                                          const stream_key*& keys) {
+  for (const auto& check : request.checks) {
+    auto head = batch.head_of(*keys++);
+    if (!check.expected.met_by(head.at.version))
+      return append_conflict{check.stream, check.expected.text(), head.at.version};
+    if (check.built_on.empty())
+      continue;
+    auto last_append =
+        head.append_known || head.at.position == 0 ? head.append : append_at(head.at.position);
+    if (last_append != check.built_on)
+      return append_conflict{check.stream, "to follow append " + to_string(check.built_on),
+                             head.at.version};
+  }
+  return std::nullopt;
+}
+
+append_outcome lmdb_journal::plan_one(event_index::batch& batch, append_request& request,
+                                      std::size_t number, const stream_key* keys) {
+  if (auto problem = problem_with(request))
+    return misused_append(*problem, request.id);
+  if (!request.id.empty()) {
+    if (auto before = batch.append_of(request.id))
+      return already_appended{before->first, before->last};
+  }
+  if (auto conflict = check_streams(batch, request, keys))
+    return *conflict;
+  if (request.events.empty())
+    return appended{};
+
+  auto placed_before = placed_.size();
+  auto staged_before = batch.staged();
+  auto position = file_->last_position() + placed_before;
+  auto first = position + 1;
+  auto take_back_and = [&](append_outcome outcome) {
+    placed_.resize(placed_before);
+    batch.unstage(staged_before);
+    return outcome;
+  };
+  for (auto& event : request.events) {
+    const auto& head = event.message.head();
+    auto type = file_->types().intern(event.message.type());
+    if (!type)
+      return take_back_and(misused_append(type.error(), request.id));
+    if (auto before = batch.position_of(head.id)) {
+      if (*before >= first)
+        return take_back_and(misused_append(
+            "two of its events have the message id " + to_string(head.id), request.id));
+      return take_back_and(already_appended{*before, *before});
+    }
+    const auto& key = *keys++;
+    auto version = key.empty() ? 0 : batch.head_of(key).at.version + 1;
+    batch.stage({.stream = key,
+                 .stream_version = version,
+                 .position = ++position,
+                 .id = head.id,
+                 .correlation = head.correlation,
+                 .append = request.id});
+    placed_.push_back({number, &event, version, *type});
+  }
+  return appended{first, position};
+}
+
+lmdb_journal::write_result lmdb_journal::write(std::span<append_request> requests,
+                                               std::span<append_outcome> outcomes,
+                                               std::vector<bool>& decided) {
+  bool committing = false;
+  try {
+    journal_file::writing writing{*file_};
+    const conversation_facts* encoded_facts = nullptr;
+    facts_.clear();
+    auto position = file_->last_position();
+    for (const auto& placed : placed_) {
+      auto& request = requests[placed.request];
+      const auto& message = placed.event->message;
+      auto refuse = [&](const std::string& why) {
+        outcomes[placed.request] = misused_append(message.print() + " " + why, request.id);
+        decided[placed.request] = true;
+        take_back();
+        return write_result::not_written;
+      };
+      // Events of one conversation share their facts.
+      if (const auto* facts = message.head().facts.get(); facts != encoded_facts) {
+        facts_.clear();
+        if (facts != nullptr)
+          encode_facts(facts_, *facts);
+        encoded_facts = facts;
+        if (facts_.size() > max_facts_bytes)
+          return refuse("has more than " + std::to_string(max_facts_bytes) +
+                        " bytes of origin, principal and headers");
+      }
+      std::uint64_t sum = 0;
+      try {
+        sum = encode_record(record_,
+                            {.position = ++position,
+                             .stream_version = placed.stream_version,
+                             .stream = placed.event->stream,
+                             .append = request.id,
+                             .type = placed.type},
+                            message, facts_);
+      } catch (const std::exception& error) {
+        return refuse(std::string{"cannot be encoded: "} + error.what());
+      }
+      if (record_.size() > max_event_bytes)
+        return refuse("has more than " + std::to_string(max_event_bytes) + " bytes");
+      writing.add(record_, sum);
+    }
+    committing = true;
+    auto last = writing.commit();
+    index_->committed(last);
+    file_->publish(last);
+  } catch (const lmdb_error& error) {
+    take_back();
+    std::string what =
+        "cannot append to the journal in " + file_->directory().string() + ": " + error.what();
+    bool no_space =
+        committing ? file_->look_at_failed_commit(error) == journal_file::failed_commit::no_space
+                   : error.out_of_space();
+    if (no_space) {
+      refuse_all(
+          requests, outcomes, failure_kind::overloaded, certainty::not_done,
+          what + ". Make room on the disk or raise the map limit; appends succeed again then");
+      return write_result::out_of_space;
+    }
+    broken_ = what + ". The journal takes nothing more: stop the node and start it again";
+    refuse_all(requests, outcomes, failure_kind::handler_failed,
+               committing ? certainty::unknown : certainty::not_done, broken_);
+    return write_result::broken;
+  }
+  auto position = file_->last_position() - placed_.size();
+  for (const auto& placed : placed_) {
+    placed.event->message.position = ++position;
+    placed.event->message.stream_version = placed.stream_version;
+  }
+  return write_result::written;
+}
+
+void lmdb_journal::take_back() {
+  index_->take_back(file_->last_position());
+  file_->types().take_back();
+}
+
+void lmdb_journal::refuse_all(std::span<const append_request> requests,
+                              std::span<append_outcome> outcomes, failure_kind kind, certainty sure,
+                              const std::string& why) {
+  for (std::size_t i = 0; i < outcomes.size(); ++i)
+    outcomes[i] = append_refused{{kind, sure, why, requests[i].id}};
+}
+
+message_id lmdb_journal::append_at(std::uint64_t position) const {
+  journal_file::reading records{*file_};
+  parsed_record record;
+  if (auto problem = records.load(position, record))
+    throw storage_exception{*problem};
+  return record.view.append;
+}
+
+result<read_progress, storage_error> lmdb_journal::read(std::uint64_t from_position,
+                                                        read_limits limits,
+                                                        record_visitor visit) const {
+  read_progress progress{.next = std::max<std::uint64_t>(from_position, 1)};
+  auto last = file_->last_position();
+  if (progress.next > last)
+    return progress;
+  try {
+    journal_file::reading records{*file_};
+    parsed_record record;
+    std::uint64_t bytes_seen = 0;
+    bool more = true;
+    while (more && progress.next <= last) {
+      if (auto problem = records.load(progress.next, record))
+        return *problem;
+      bytes_seen += record.view.body.size();
+      ++progress.next;
+      ++progress.events;
+      more = visit(record.view) && progress.events < limits.events && bytes_seen < limits.bytes;
+    }
+  } catch (const lmdb_error& error) {
+    return storage_error{
+        storage_error_kind::io,
+        "cannot read the journal in " + file_->directory().string() + ": " + error.what()};
+  }
+  progress.end = progress.next > last;
+  return progress;
+}
+
+template <class F>
+auto lmdb_journal::looking_up(F f) const -> result<decltype(f()), storage_error> {
+  auto index_error = [&](const std::string& why) {
+    return storage_error{
+        storage_error_kind::damaged,
+        "the index beside the journal in " + file_->directory().string() + " cannot be read: " +
+            why + ". Stop the node and delete the folder `index`: it is then built again"};
+  };
+  try {
+    return f();
+  } catch (const lmdb_error& error) {
+    return index_error(error.what());
+  } catch (const index_unusable& error) {
+    return index_error(error.what());
+  }
+}
+
+result<read_progress, storage_error> lmdb_journal::read_stream(std::string_view stream,
+                                                               std::uint64_t from_version,
+                                                               read_limits limits,
+                                                               record_visitor visit) const {
+  read_progress progress{.next = std::max<std::uint64_t>(from_version, 1)};
+  auto key = hash_stream(stream, file_->secret());
+  auto wanted = std::max<std::uint64_t>(limits.events, 1);
+  auto positions = looking_up([&] {
+    // One more than wanted tells whether there is more.
+    return index_->positions_of(
+        key, progress.next,
+        static_cast<std::size_t>(std::min<std::uint64_t>(wanted, SIZE_MAX - 1)) + 1);
+  });
+  if (!positions)
+    return positions.error();
+  if (positions->empty())
+    return progress;
+  try {
+    journal_file::reading records{*file_};
+    parsed_record record;
+    std::uint64_t bytes_seen = 0;
+    bool more = true;
+    for (std::size_t i = 0; more && i < positions->size(); ++i) {
+      if (auto problem = records.load((*positions)[i], record))
+        return *problem;
+      if (record.view.stream != stream || record.view.stream_version != progress.next)
+        return storage_error{storage_error_kind::damaged,
+                             "the index beside the journal in " + file_->directory().string() +
+                                 " says that event " + std::to_string((*positions)[i]) +
+                                 " is version " + std::to_string(progress.next) + " of stream " +
+                                 std::string{stream} +
+                                 ", and it is not. Stop the node and delete the folder `index`: it "
+                                 "is then built again",
+                             (*positions)[i]};
+      bytes_seen += record.view.body.size();
+      ++progress.next;
+      ++progress.events;
+      more = visit(record.view) && progress.events < wanted && bytes_seen < limits.bytes;
+    }
+  } catch (const lmdb_error& error) {
+    return storage_error{
+        storage_error_kind::io,
+        "cannot read the journal in " + file_->directory().string() + ": " + error.what()};
+  }
+  progress.end = progress.events == positions->size();
+  return progress;
+}
+
+result<std::uint64_t, storage_error> lmdb_journal::stream_version(std::string_view stream) const {
+  return looking_up([&] { return index_->version_of(hash_stream(stream, file_->secret())); });
+}
+
+result<std::optional<append_positions>, storage_error> lmdb_journal::append_of(
+    message_id command) const {
+  return looking_up([&] { return index_->append_of(command); });
+}
+
+result<std::optional<std::uint64_t>, storage_error> lmdb_journal::position_of(
+    message_id event) const {
+  return looking_up([&] { return index_->position_of(event); });
+}
+
+result<std::vector<std::uint64_t>, storage_error> lmdb_journal::conversation(
+    correlation_id correlation, std::uint64_t after, std::size_t limit) const {
+  return looking_up([&] { return index_->conversation(correlation, after, limit); });
+}
+
+result<void, storage_error> lmdb_journal::merge_now() {
+  std::lock_guard lock{append_mutex_};
+  try {
+    index_->merge_now();
+  } catch (const std::exception& error) {
+    return storage_error{storage_error_kind::full,
+                         std::string{"cannot merge the journal's index: "} + error.what()};
+  }
+  return {};
+}
+
+}  // namespace microlith::internal
+
+namespace microlith {
+
+result<std::unique_ptr<journal>, storage_error> journal::open(journal_options options) {
+  return internal::lmdb_journal::open(std::move(options));
+}
+
+}  // namespace microlith

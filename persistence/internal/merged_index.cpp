@@ -1,0 +1,506 @@
+#include <microlith/persistence/internal/byte_order.hpp>
+#include <microlith/persistence/internal/hash.hpp>
+#include <microlith/persistence/internal/merged_index.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+namespace microlith::internal {
+
+namespace {
+
+constexpr std::uint32_t index_format = 1;
+constexpr std::string_view state_key = "state";
+constexpr std::size_t run_key_bytes = 24;
+constexpr std::size_t correlation_key_bytes = 24;
+// Keeps a slice of compaction to a few milliseconds, so that a waiting merge is not held up.
+constexpr std::size_t entries_per_slice = 65'536;
+
+constexpr std::size_t state_head_bytes = 64;
+constexpr std::size_t state_run_bytes = 16;
+
+using run_key = std::array<std::byte, run_key_bytes>;
+
+run_key key_of(const stream_key& stream, std::uint64_t version) {
+  run_key key;
+  store_id_be(key.data(), stream);
+  store_be(key.data() + id_bytes, version);
+  return key;
+}
+
+template <class Id>
+std::array<std::byte, id_bytes> id_key(const Id& id) {
+  std::array<std::byte, id_bytes> key;
+  store_id_be(key.data(), id);
+  return key;
+}
+
+bool same_stream(std::span<const std::byte> key, const run_key& wanted) {
+  return key.size() == run_key_bytes && std::memcmp(key.data(), wanted.data(), id_bytes) == 0;
+}
+
+void sort_by_age(std::vector<index_run>& runs) {
+  std::sort(runs.begin(), runs.end(), [](const index_run& a, const index_run& b) {
+    return a.level != b.level ? a.level > b.level : a.sequence < b.sequence;
+  });
+}
+
+struct index_state {
+  std::uint32_t format = 0;
+  std::uint32_t filter_layers = 0;
+  message_id epoch;
+  std::uint64_t checkpoint = 0;
+  std::uint64_t next_sequence = 0;
+  std::uint64_t filter_added = 0;
+  std::vector<index_run> runs;
+};
+
+bytes encode_state(const index_state& state) {
+  bytes out(state_head_bytes + state.runs.size() * state_run_bytes);
+  auto* p = out.data();
+  store_le(p + 8, state.format);
+  store_le(p + 12, state.filter_layers);
+  store_id_le(p + 16, state.epoch);
+  store_le(p + 32, state.checkpoint);
+  store_le(p + 40, state.next_sequence);
+  store_le(p + 48, state.filter_added);
+  store_le(p + 56, std::uint64_t{state.runs.size()});
+  p += state_head_bytes;
+  for (const auto& run : state.runs) {
+    store_le(p, run.level);
+    store_le(p + 4, run.slot);
+    store_le(p + 8, run.sequence);
+    p += state_run_bytes;
+  }
+  store_le(out.data(), checksum(std::span<const std::byte>{out}.subspan(8), 0));
+  return out;
+}
+
+index_state decode_state(std::span<const std::byte> in) {
+  index_state state;
+  if (in.size() < state_head_bytes ||
+      load_le<std::uint64_t>(in.data()) != checksum(in.subspan(8), 0))
+    throw index_unusable{"the state of the index is damaged"};
+  const auto* p = in.data();
+  state.format = load_le<std::uint32_t>(p + 8);
+  state.filter_layers = load_le<std::uint32_t>(p + 12);
+  state.epoch = load_id_le<message_id>(p + 16);
+  state.checkpoint = load_le<std::uint64_t>(p + 32);
+  state.next_sequence = load_le<std::uint64_t>(p + 40);
+  state.filter_added = load_le<std::uint64_t>(p + 48);
+  auto count = load_le<std::uint64_t>(p + 56);
+  if (state.format != index_format)
+    throw index_unusable{"the index has another format"};
+  if (in.size() != state_head_bytes + count * state_run_bytes)
+    throw index_unusable{"the state of the index is cut"};
+  for (p += state_head_bytes; count-- > 0; p += state_run_bytes) {
+    index_run run{load_le<std::uint32_t>(p), load_le<std::uint32_t>(p + 4),
+                  load_le<std::uint64_t>(p + 8)};
+    if (run.level >= merged_index::levels || run.slot >= merged_index::slots_per_level)
+      throw index_unusable{"the state of the index names a run that cannot be"};
+    state.runs.push_back(run);
+  }
+  return state;
+}
+
+// Keys that grow go to the end of the last page, which is quick and leaves full pages behind.
+class growing_table {
+ public:
+  growing_table(lmdb_transaction& t, MDB_dbi table) : cursor_{t, table} {
+    if (cursor_.move(MDB_LAST))
+      last_.assign(cursor_.key().begin(), cursor_.key().end());
+  }
+
+  void put(std::span<const std::byte> key, std::span<const std::byte> value) {
+    bool grows = std::lexicographical_compare(last_.begin(), last_.end(), key.begin(), key.end());
+    cursor_.put(key, value, grows ? MDB_APPEND : 0);
+    if (grows)
+      last_.assign(key.begin(), key.end());
+  }
+
+ private:
+  lmdb_cursor cursor_;
+  bytes last_;
+};
+
+}  // namespace
+
+merged_index::merged_index(const std::filesystem::path& directory, message_id epoch,
+                           std::size_t map_bytes, bool sync)
+    : environment_{directory,
+                   {.map_bytes = map_bytes,
+                    .max_tables = levels * slots_per_level + 5,
+                    .sync = sync,
+                    .sync_meta = false}},
+      epoch_{epoch} {
+  create_or_load(epoch);
+}
+
+void merged_index::create_or_load(message_id epoch) {
+  lmdb_transaction t{environment_, lmdb_transaction::access::write};
+  state_table_ = t.open_table("state", MDB_CREATE);
+  ids_table_ = t.open_table("ids", MDB_CREATE);
+  appends_table_ = t.open_table("appends", MDB_CREATE);
+  correlations_table_ = t.open_table("correlations", MDB_CREATE);
+  filter_table_ = t.open_table("filter", MDB_CREATE);
+  for (std::uint32_t level = 0; level < levels; ++level) {
+    for (std::uint32_t slot = 0; slot < slots_per_level; ++slot) {
+      auto name = "run." + std::to_string(level) + "." + std::to_string(slot);
+      runs_tables_[level][slot] = t.open_table(name.c_str(), MDB_CREATE);
+    }
+  }
+  if (auto stored = t.find(state_table_, state_key)) {
+    auto state = decode_state(*stored);
+    if (state.epoch != epoch)
+      throw index_unusable{"the index belongs to another journal"};
+    checkpoint_ = state.checkpoint;
+    next_sequence_ = state.next_sequence;
+    runs_ = state.runs;
+    load_filter(t, state.filter_layers, state.filter_added);
+    remember_newest(t);
+  } else {
+    write_state(t, 0, {});
+  }
+  // What a compaction had written when the process ended.
+  for (std::uint32_t level = 0; level < levels; ++level) {
+    for (std::uint32_t slot = 0; slot < slots_per_level; ++slot) {
+      bool used = std::any_of(runs_.begin(), runs_.end(), [&](const index_run& run) {
+        return run.level == level && run.slot == slot;
+      });
+      MDB_stat stat{};
+      check(mdb_stat(t.get(), runs_tables_[level][slot], &stat), "look at a run");
+      if (!used && stat.ms_entries != 0)
+        check(mdb_drop(t.get(), runs_tables_[level][slot], 0), "empty a run");
+    }
+  }
+  t.commit();
+}
+
+void merged_index::load_filter(lmdb_transaction& t, std::uint64_t layers, std::uint64_t added) {
+  filter_.add_layers(layers);
+  filter_.set_added(added);
+  lmdb_cursor cursor{t, filter_table_};
+  for (bool more = cursor.move(MDB_FIRST); more; more = cursor.move(MDB_NEXT)) {
+    auto key = cursor.key();
+    if (key.size() != 8 || !filter_.load_page({load_be<std::uint32_t>(key.data()),
+                                               load_be<std::uint32_t>(key.data() + 4)},
+                                              cursor.value()))
+      throw index_unusable{"the filter of the index has pages that cannot be"};
+  }
+}
+
+void merged_index::remember_newest(lmdb_transaction& t) {
+  std::uint64_t newest = 0;
+  for (auto table : {ids_table_, appends_table_}) {
+    lmdb_cursor cursor{t, table};
+    if (cursor.move(MDB_LAST) && cursor.key().size() == id_bytes)
+      newest = std::max(newest, load_be<std::uint64_t>(cursor.key().data()));
+  }
+  newest_id_high_.store(newest, std::memory_order_release);
+}
+
+bool merged_index::may_hold(message_id id) const {
+  return id.high <= newest_id_high_.load(std::memory_order_acquire);
+}
+
+void merged_index::write_state(lmdb_transaction& t, std::uint64_t checkpoint,
+                               const std::vector<index_run>& runs) {
+  auto value = encode_state({.format = index_format,
+                             .filter_layers = static_cast<std::uint32_t>(filter_.layer_count()),
+                             .epoch = epoch_,
+                             .checkpoint = checkpoint,
+                             .next_sequence = next_sequence_,
+                             .filter_added = filter_.added(),
+                             .runs = runs});
+  t.put(state_table_, state_key, value);
+}
+
+std::optional<std::uint32_t> merged_index::free_slot(std::uint32_t level) const {
+  for (std::uint32_t slot = 0; slot < slots_per_level; ++slot) {
+    auto taken = [&](const index_run& run) { return run.level == level && run.slot == slot; };
+    bool is_target = std::any_of(compactions_.begin(), compactions_.end(),
+                                 [&](const auto& job) { return job && taken(job->target); });
+    if (!is_target && std::none_of(runs_.begin(), runs_.end(), taken))
+      return slot;
+  }
+  return std::nullopt;
+}
+
+bool merged_index::crowded() const {
+  return !free_slot(0);
+}
+
+void merged_index::merge(const recent_events& events) {
+  if (events.empty())
+    return;
+  auto slot = free_slot(0);
+  if (!slot)
+    throw index_unusable{"no slot of the index is free"};
+  index_run run{0, *slot, next_sequence_};
+  // Keys that the filter holds too many do no harm, so a failed transaction needs no undoing here.
+  for (const auto& event : events.all()) {
+    if (event.stream_version == 1)
+      filter_.add(event.stream);
+  }
+  lmdb_transaction t{environment_, lmdb_transaction::access::write};
+  write_run(t, events, run);
+  write_ids(t, events);
+  write_filter(t);
+  auto runs = runs_;
+  runs.push_back(run);
+  sort_by_age(runs);
+  ++next_sequence_;
+  auto last = events.all().back().position;
+  write_state(t, last, runs);
+  remember_newest(t);
+  t.commit();
+  filter_.all_written();
+  runs_ = std::move(runs);
+  checkpoint_ = last;
+}
+
+void merged_index::write_run(lmdb_transaction& t, const recent_events& events,
+                             const index_run& run) {
+  std::vector<const recent_event*> sorted;
+  sorted.reserve(events.size());
+  for (const auto& event : events.all()) {
+    if (!event.stream.empty())
+      sorted.push_back(&event);
+  }
+  std::sort(sorted.begin(), sorted.end(), [](const recent_event* a, const recent_event* b) {
+    return a->stream != b->stream ? a->stream < b->stream : a->stream_version < b->stream_version;
+  });
+  // A failed transaction may have left nothing, a failed process cannot have: slots are emptied on
+  // open.
+  lmdb_cursor cursor{t, table_of(run)};
+  std::array<std::byte, 8> position;
+  for (const auto* event : sorted) {
+    store_le(position.data(), event->position);
+    cursor.put(key_of(event->stream, event->stream_version), position, MDB_APPEND);
+  }
+}
+
+void merged_index::write_ids(lmdb_transaction& t, const recent_events& events) {
+  std::vector<const recent_event*> sorted;
+  sorted.reserve(events.size());
+  for (const auto& event : events.all())
+    sorted.push_back(&event);
+  std::sort(sorted.begin(), sorted.end(),
+            [](const recent_event* a, const recent_event* b) { return a->id < b->id; });
+  {
+    growing_table ids{t, ids_table_};
+    std::array<std::byte, 8> position;
+    for (const auto* event : sorted) {
+      store_le(position.data(), event->position);
+      ids.put(id_key(event->id), position);
+    }
+  }
+  std::sort(sorted.begin(), sorted.end(), [](const recent_event* a, const recent_event* b) {
+    return a->correlation != b->correlation ? a->correlation < b->correlation
+                                            : a->position < b->position;
+  });
+  {
+    growing_table correlations{t, correlations_table_};
+    std::array<std::byte, correlation_key_bytes> key;
+    for (const auto* event : sorted) {
+      store_id_be(key.data(), event->correlation);
+      store_be(key.data() + id_bytes, event->position);
+      correlations.put(key, {});
+    }
+  }
+  sorted.clear();
+  const auto& all = events.all();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!all[i].append.empty() && (i == 0 || all[i - 1].append != all[i].append))
+      sorted.push_back(&all[i]);
+  }
+  std::sort(sorted.begin(), sorted.end(),
+            [](const recent_event* a, const recent_event* b) { return a->append < b->append; });
+  growing_table appends{t, appends_table_};
+  std::array<std::byte, 16> positions;
+  for (const auto* event : sorted) {
+    store_le(positions.data(), event->position);
+    store_le(positions.data() + 8, events.last_of_append(*event).position);
+    appends.put(id_key(event->append), positions);
+  }
+}
+
+void merged_index::write_filter(lmdb_transaction& t) {
+  std::array<std::byte, 8> key;
+  bytes page(stream_filter::page_bytes);
+  for (auto id : filter_.changed()) {
+    store_be(key.data(), id.layer);
+    store_be(key.data() + 4, id.page);
+    filter_.copy_page(id, page);
+    t.put(filter_table_, key, page);
+  }
+}
+
+std::optional<merged_index::compaction> merged_index::next_compaction() const {
+  for (std::uint32_t level = 0; level < levels; ++level) {
+    if (compactions_[level])
+      continue;
+    compaction job;
+    job.level = level;
+    for (const auto& run : runs_) {
+      if (run.level == level && job.sources.size() < runs_per_merge)
+        job.sources.push_back(run);
+    }
+    auto target_level = std::min(level + 1, levels - 1);
+    auto slot = free_slot(target_level);
+    if (job.sources.size() < runs_per_merge || !slot)
+      continue;
+    // In the last level the result takes the place, and so the age, of what it is made of.
+    auto sequence = target_level == level ? job.sources.front().sequence : next_sequence_;
+    job.target = {target_level, *slot, sequence};
+    return job;
+  }
+  return std::nullopt;
+}
+
+bool merged_index::compact() {
+  while (auto fresh = next_compaction()) {
+    if (fresh->target.sequence == next_sequence_)
+      ++next_sequence_;
+    compactions_[fresh->level] = std::move(fresh);
+  }
+  auto active = std::find_if(compactions_.begin(), compactions_.end(),
+                             [](const auto& job) { return job.has_value(); });
+  if (active == compactions_.end())
+    return false;
+  auto job = **active;
+
+  lmdb_transaction t{environment_, lmdb_transaction::access::write};
+  bool done = false;
+  {
+    std::vector<lmdb_cursor> sources;
+    for (const auto& run : job.sources) {
+      lmdb_cursor cursor{t, table_of(run)};
+      bool more = job.started ? cursor.seek(job.last_key) : cursor.move(MDB_FIRST);
+      if (more && job.started && std::ranges::equal(cursor.key(), job.last_key))
+        more = cursor.move(MDB_NEXT);
+      if (more)
+        sources.push_back(std::move(cursor));
+    }
+    lmdb_cursor target{t, table_of(job.target)};
+    std::size_t written = 0;
+    for (; written < entries_per_slice && !sources.empty(); ++written) {
+      auto least =
+          std::min_element(sources.begin(), sources.end(), [](const auto& a, const auto& b) {
+            return std::memcmp(a.key().data(), b.key().data(), run_key_bytes) < 0;
+          });
+      std::copy_n(least->key().begin(), run_key_bytes, job.last_key.begin());
+      target.put(job.last_key, least->value(), MDB_APPEND);
+      if (!least->move(MDB_NEXT)) {
+        std::vector<lmdb_cursor> rest;
+        for (auto& source : sources) {
+          if (&source != &*least)
+            rest.push_back(std::move(source));
+        }
+        sources.swap(rest);
+      }
+    }
+    job.started = job.started || written > 0;
+    done = sources.empty();
+  }
+  auto runs = runs_;
+  if (done) {
+    for (const auto& source : job.sources) {
+      check(mdb_drop(t.get(), table_of(source), 0), "empty a run");
+      std::erase(runs, source);
+    }
+    runs.push_back(job.target);
+    sort_by_age(runs);
+    write_state(t, checkpoint_, runs);
+  }
+  t.commit();
+  runs_ = std::move(runs);
+  if (done)
+    active->reset();
+  else
+    *active = std::move(job);
+  return true;
+}
+
+merged_index::reader::reader(const merged_index& index)
+    : index_{&index}, transaction_{index.environment_, lmdb_transaction::access::read} {
+  load_runs();
+}
+
+void merged_index::reader::renew() {
+  transaction_.renew();
+  load_runs();
+}
+
+void merged_index::reader::load_runs() {
+  auto stored = transaction_.find(index_->state_table_, state_key);
+  if (!stored)
+    throw index_unusable{"the index has no state"};
+  runs_ = decode_state(*stored).runs;
+}
+
+std::optional<stream_head> merged_index::reader::head_of(const stream_key& stream) {
+  auto end = key_of(stream, std::numeric_limits<std::uint64_t>::max());
+  for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
+    lmdb_cursor cursor{transaction_, index_->table_of(*run)};
+    bool found = cursor.seek(end) ? cursor.move(MDB_PREV) : cursor.move(MDB_LAST);
+    if (found && same_stream(cursor.key(), end) && cursor.value().size() == 8)
+      return stream_head{load_be<std::uint64_t>(cursor.key().data() + id_bytes),
+                         load_le<std::uint64_t>(cursor.value().data())};
+  }
+  return std::nullopt;
+}
+
+void merged_index::reader::positions_of(const stream_key& stream, std::uint64_t from,
+                                        std::uint64_t to, std::size_t limit,
+                                        std::vector<std::uint64_t>& out) {
+  // The runs hold a stream's versions in order of age.
+  for (const auto& run : runs_) {
+    if (out.size() >= limit || from >= to)
+      return;
+    auto start = key_of(stream, from);
+    lmdb_cursor cursor{transaction_, index_->table_of(run)};
+    for (bool more = cursor.seek(start); more && out.size() < limit; more = cursor.move(MDB_NEXT)) {
+      if (!same_stream(cursor.key(), start) || cursor.value().size() != 8)
+        break;
+      auto version = load_be<std::uint64_t>(cursor.key().data() + id_bytes);
+      if (version >= to)
+        return;
+      out.push_back(load_le<std::uint64_t>(cursor.value().data()));
+      from = version + 1;
+    }
+  }
+}
+
+std::optional<std::uint64_t> merged_index::reader::position_of(message_id event) {
+  auto value = transaction_.find(index_->ids_table_, id_key(event));
+  if (!value || value->size() != 8)
+    return std::nullopt;
+  return load_le<std::uint64_t>(value->data());
+}
+
+std::optional<append_positions> merged_index::reader::append_of(message_id append) {
+  auto value = transaction_.find(index_->appends_table_, id_key(append));
+  if (!value || value->size() != 16)
+    return std::nullopt;
+  return append_positions{load_le<std::uint64_t>(value->data()),
+                          load_le<std::uint64_t>(value->data() + 8)};
+}
+
+void merged_index::reader::conversation(correlation_id correlation, std::uint64_t after,
+                                        std::size_t limit, std::vector<std::uint64_t>& out) {
+  std::array<std::byte, correlation_key_bytes> start;
+  store_id_be(start.data(), correlation);
+  store_be(start.data() + id_bytes, after + 1);
+  lmdb_cursor cursor{transaction_, index_->correlations_table_};
+  for (bool more = cursor.seek(start); more && out.size() < limit; more = cursor.move(MDB_NEXT)) {
+    auto key = cursor.key();
+    if (key.size() != correlation_key_bytes || std::memcmp(key.data(), start.data(), id_bytes) != 0)
+      break;
+    out.push_back(load_be<std::uint64_t>(key.data() + id_bytes));
+  }
+}
+
+}  // namespace microlith::internal

@@ -1,0 +1,32 @@
+#include <microlith/persistence/internal/head_cache.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+using namespace microlith::internal;
+
+BOOST_AUTO_TEST_SUITE(head_cache)
+
+BOOST_AUTO_TEST_CASE(the_newest_head_of_a_stream_is_kept_once) {
+  microlith::internal::head_cache cache{4};  // one set
+  for (std::uint64_t version = 1; version <= 9; ++version)
+    cache.put({1, 1}, {version, version * 10});
+  for (std::uint64_t other = 2; other <= 4; ++other)
+    cache.put({other, other}, {other, 0});
+  BOOST_TEST_REQUIRE(cache.find({1, 1}) != nullptr);
+  BOOST_TEST(cache.find({1, 1})->version == 9U);
+  BOOST_TEST(cache.find({1, 1})->position == 90U);
+}
+
+BOOST_AUTO_TEST_CASE(the_one_written_longest_ago_makes_room) {
+  microlith::internal::head_cache cache{4};
+  for (std::uint64_t stream = 1; stream <= 4; ++stream)
+    cache.put({stream, 0}, {stream, 0});
+  cache.put({1, 0}, {11, 0});
+  cache.put({5, 0}, {5, 0});
+  BOOST_TEST(cache.find({2, 0}) == nullptr);
+  BOOST_TEST(cache.find({1, 0})->version == 11U);
+  BOOST_TEST(cache.find({5, 0})->version == 5U);
+  BOOST_TEST(cache.find({6, 0}) == nullptr);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
