@@ -1,0 +1,252 @@
+#pragma once
+
+// The half of the runtime that includes CAF: handles, routes, admission. Seen by the actors only.
+
+#include <microlith/actors/internal/caf_compat.hpp>
+#include <microlith/actors/internal/conversations.hpp>
+#include <microlith/actors/internal/runtime.hpp>
+#include <microlith/actors/node_options.hpp>
+#include <microlith/persistence/journal.hpp>
+#include <microlith/persistence/projection_store.hpp>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <condition_variable>
+#include <optional>
+#include <shared_mutex>
+
+namespace microlith::internal {
+
+/// Who serves one type.
+struct route {
+  std::vector<receiver_actor> receivers;             ///< one, or one a shard
+  std::function<std::size_t(const envelope&)> pick;  ///< of the shards
+  std::string component;
+  std::source_location place;
+  std::shared_ptr<std::atomic<std::uint64_t>> count =
+      std::make_shared<std::atomic<std::uint64_t>>(0);
+};
+
+using route_table = boost::unordered_flat_map<const message_type*, std::shared_ptr<const route>>;
+
+/// Value that many read and few replace. A reader keeps what it read for as long as `version`
+/// stands.
+template <class T>
+class replaceable {
+ public:
+  [[nodiscard]] std::shared_ptr<const T> get() const {
+    std::lock_guard lock{mutex_};
+    return value_;
+  }
+  [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+
+  template <class F>
+  auto update(F change) {
+    std::lock_guard lock{mutex_};
+    auto copy = std::make_shared<T>(*value_);
+    struct publish {
+      replaceable& at;
+      std::shared_ptr<T>& copy;
+      ~publish() {
+        at.value_ = std::move(copy);
+        at.version_.fetch_add(1, std::memory_order_release);
+      }
+    } publish_at_exit{*this, copy};
+    return change(*copy);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const T> value_ = std::make_shared<const T>();
+  std::atomic<std::uint64_t> version_{1};
+};
+
+/// Counts what was admitted from outside and is not done yet.
+class admission {
+ public:
+  void bound(std::size_t max) { max_ = max; }
+  [[nodiscard]] std::size_t max() const { return max_; }
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_.load(std::memory_order_acquire); }
+
+  [[nodiscard]] bool enter() {
+    if (in_flight_.fetch_add(1, std::memory_order_acq_rel) < max_)
+      return true;
+    leave();
+    return false;
+  }
+  void leave() { in_flight_.fetch_sub(1, std::memory_order_acq_rel); }
+
+ private:
+  alignas(64) std::atomic<std::size_t> in_flight_{0};
+  std::size_t max_ = 0;
+};
+
+/// A live subscriber as the writer sees it.
+struct live_subscriber {
+  handler_actor function;  // one of the two is set
+  receiver_actor native;
+  live_options options;
+  std::atomic<std::size_t> pending{0};
+  // The writer alone touches these: what it did not send.
+  std::uint64_t missed_from = 0;
+  std::uint64_t missed_to = 0;
+};
+
+using subscriber_table =
+    boost::unordered_flat_map<const message_type*, std::vector<std::shared_ptr<live_subscriber>>>;
+
+struct bus_part {
+  bus_kind kind = bus_kind::command;
+  bus_core_actor actor;
+  bus_actor front;  ///< for CAF actors of others: admits what comes from outside
+  replaceable<route_table> routes;
+  admission admitted;
+  replaceable<std::vector<dispatch_middleware>> around_dispatch;
+  replaceable<std::vector<handle_middleware>> around_handle;
+  std::atomic<bool> has_dispatch_middleware{false};
+  std::atomic<bool> has_handle_middleware{false};
+  alignas(64) std::atomic<std::uint64_t> sent{0};
+  alignas(64) std::atomic<std::uint64_t> taken{0};
+};
+
+struct projector_part {
+  std::unique_ptr<projection_store> store;
+  projector_actor actor;
+  std::atomic<bool> rung{false};
+  std::atomic<std::uint64_t> checkpoint{0};
+  std::atomic<bool> failed{false};
+  std::string why;  // written before `failed`
+};
+
+using projector_table = std::map<std::string, std::shared_ptr<projector_part>>;
+
+struct runtime::actors_part {
+  explicit actors_part(node_options options);
+
+  node_options options;
+  statistics_counters counters;
+  caf::actor_system_config config;
+  std::optional<caf::actor_system> system;
+  std::unique_ptr<conversations> talks;
+  std::array<bus_part, 3> buses;
+  replaceable<subscriber_table> subscribers;
+  replaceable<type_catalog> catalog;
+  std::unique_ptr<microlith::journal> journal;
+  replaceable<projector_table> projectors;
+  writer_actor writer;
+  workshop_actor workshop;
+  timekeeper_actor timekeeper;
+  callback_actor callbacks;
+  std::shared_ptr<const conversation_facts> own_facts;
+  std::atomic<bool> closed{false};   ///< nothing more is admitted
+  std::atomic<bool> stopped{false};  ///< all has ended
+  alignas(64) std::atomic<std::uint64_t> writer_sent{0};
+  alignas(64) std::atomic<std::uint64_t> writer_taken{0};
+  replaceable<
+      boost::unordered_flat_map<const message_type*, std::shared_ptr<std::atomic<std::uint64_t>>>>
+      event_counts;
+
+  [[nodiscard]] bool deterministic() const {
+    return options.scheduler == scheduling::deterministic;
+  }
+  [[nodiscard]] bus_part& bus(bus_kind kind) { return buses[static_cast<std::size_t>(kind)]; }
+  [[nodiscard]] caf::scheduler::test_coordinator& test_scheduler();
+
+  /// The handling of `message` ended; an admitted one makes room.
+  void finished(const envelope& message, accepted how);
+  void failed(const envelope& message, failure why);
+
+  /// Puts a message that a handler caused on its bus.
+  void forward(bus_kind bus, envelope message);
+  void append(append_job&& job);
+  void log(log_level level, const std::string& text) const;
+
+  /// Runs `handle` inside the handle middleware of a bus.
+  void around_handle(bus_kind bus, const envelope& message, const std::function<void()>& handle);
+
+  [[nodiscard]] steady_time now() const;
+  [[nodiscard]] wall_time wall_now() const;
+
+  /// Runs `add` unless the actors are being stopped: what is spawned later would never end.
+  template <class F>
+  void unless_retired(F add) {
+    std::lock_guard lock{retire_mutex_};
+    if (!retired_)
+      add();
+  }
+  void retire() {
+    std::lock_guard lock{retire_mutex_};
+    retired_ = true;
+  }
+
+  [[nodiscard]] subscription add_subscriber(const message_type& type,
+                                            std::shared_ptr<live_subscriber> live,
+                                            std::weak_ptr<runtime> node);
+
+  /// Lends a scoped actor: costly to make, so they are kept.
+  [[nodiscard]] std::unique_ptr<caf::scoped_actor> borrow();
+  void give_back(std::unique_ptr<caf::scoped_actor> self);
+  /// The actor system waits for every scoped actor at its end: none is kept from here on.
+  void close_pool();
+
+  /// Runs the function of a wait on the callback actor; here and now once the node has stopped.
+  void call_back(callback_message&& message);
+  void close_callbacks();
+
+ private:
+  std::shared_mutex callback_mutex_;
+  bool pool_closed_ = false;
+  std::mutex retire_mutex_;
+  bool retired_ = false;
+  std::mutex pool_mutex_;
+  std::vector<std::unique_ptr<caf::scoped_actor>> pool_;
+  steady_time epoch_steady_;
+  wall_time epoch_wall_;
+
+  void release(const envelope& message);
+  friend class runtime;
+  friend class node_assembly;
+};
+
+/// A wait that answers a CAF request.
+[[nodiscard]] std::unique_ptr<pending_wait> make_requested_wait(caf::response_promise promise,
+                                                                caf::strong_actor_ptr self,
+                                                                wait_request&& request);
+
+/// Marks the current thread as running a handler.
+class handler_scope {
+ public:
+  handler_scope();
+  ~handler_scope();
+  handler_scope(const handler_scope&) = delete;
+  handler_scope& operator=(const handler_scope&) = delete;
+
+ private:
+  bool before_;
+};
+
+/// What failed, as text, of the exception being handled.
+[[nodiscard]] std::string current_exception_text();
+
+[[nodiscard]] failure handler_threw(const envelope& message, const std::string& component,
+                                    const std::string& what);
+[[nodiscard]] failure past_deadline(const envelope& message);
+
+/// Sorts what a handling sent into events, rejections and the rest. False, with `why` set, if
+/// dispatch middleware refused one of them.
+[[nodiscard]] bool sort_outgoing(runtime::actors_part& node, std::vector<outgoing>& sent,
+                                 append_job& job, failure& why);
+
+// Where the actors are made, one file each.
+bus_core_actor spawn_bus(runtime& node, bus_kind kind);
+bus_actor spawn_bus_front(runtime& node, bus_kind kind);
+handler_actor spawn_handler(runtime& node, bus_kind bus, handler_definition definition,
+                            std::shared_ptr<live_subscriber> live);
+shard_actor spawn_shard(runtime& node, std::shared_ptr<const decider_definition> decider);
+writer_actor spawn_writer(runtime& node);
+workshop_actor spawn_workshop(runtime& node);
+projector_actor spawn_projector(runtime& node, projector_part& part);
+timekeeper_actor spawn_timekeeper(runtime& node);
+callback_actor spawn_callbacks(runtime& node);
+
+}  // namespace microlith::internal

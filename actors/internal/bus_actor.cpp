@@ -1,0 +1,134 @@
+#include <microlith/actors/internal/actors_part.hpp>
+
+namespace microlith::internal {
+
+namespace {
+
+struct bus_state {
+  runtime* node = nullptr;
+  bus_part* bus = nullptr;
+  std::shared_ptr<const route_table> routes;
+  std::uint64_t routes_version = 0;
+
+  const route* find(const message_type& type) {
+    if (auto version = bus->routes.version(); version != routes_version) {
+      routes = bus->routes.get();
+      routes_version = version;
+    }
+    auto at = routes->find(&type);
+    return at == routes->end() ? nullptr : at->second.get();
+  }
+};
+
+using bus_self = bus_core_actor::stateful_pointer<bus_state>;
+
+void carry(bus_self self, envelope&& message) {
+  auto& state = self->state;
+  auto& node = state.node->actors();
+  state.bus->taken.fetch_add(1, std::memory_order_relaxed);
+  if (state.bus->kind == bus_kind::event) {
+    // An event from outside is its own cause and its own append.
+    append_job job;
+    job.cause = message;
+    job.ends_cause = true;
+    if (message.type().kind == message_kind::rejection) {
+      job.rejections.push_back(std::move(message));
+    } else {
+      job.request.id = message.head().id;
+      std::string stream;
+      try {
+        if (auto stream_of = message.type().stream)
+          stream = stream_of(message.body());
+      } catch (...) {
+        node.failed(message, handler_threw(message, {}, "stream_of: " + current_exception_text()));
+        return;
+      }
+      job.request.events.push_back({std::move(message), std::move(stream)});
+    }
+    node.append(std::move(job));
+    return;
+  }
+  const auto* to = state.find(message.type());
+  if (!to) {
+    node.failed(message, {.kind = failure_kind::no_handler,
+                          .certainty = certainty::not_done,
+                          .text = "nobody serves " + std::string{message.type().name} +
+                                  "; host the component that does",
+                          .message = {}});
+    return;
+  }
+  to->count->fetch_add(1, std::memory_order_relaxed);
+  std::size_t index = 0;
+  if (to->pick) {
+    try {
+      index = to->pick(message);
+    } catch (...) {
+      node.failed(message,
+                  handler_threw(message, to->component, "stream_key: " + current_exception_text()));
+      return;
+    }
+  }
+  self->send(to->receivers[index], std::move(message));
+}
+
+template <class Self>
+caf::typed_response_promise<answer_message> file(Self self, wait_request&& request) {
+  auto& node = self->state.node->actors();
+  auto promise = self->template make_response_promise<answer_message>();
+  node.talks->wait(make_requested_wait(promise, caf::actor_cast<caf::strong_actor_ptr>(self),
+                                       std::move(request)),
+                   node.now());
+  return promise;
+}
+
+bus_core_actor::behavior_type bus_behavior(bus_self self, runtime* node, bus_part* bus) {
+  self->state.node = node;
+  self->state.bus = bus;
+  return {
+      [self](envelope& message) { carry(self, std::move(message)); },
+      [self](wait_request& request) { return file(self, std::move(request)); },
+      [self](envelope& message, wait_request& request) {
+        // Filed before the message leaves, so that its answer cannot pass it.
+        auto promise = file(self, std::move(request));
+        carry(self, std::move(message));
+        return promise;
+      },
+      [self](stop_atom) { self->quit(); },
+      [](retire_message& retire) { retire.stop(); },
+  };
+}
+
+struct front_state {
+  runtime* node = nullptr;
+};
+
+bus_actor::behavior_type front_behavior(bus_actor::stateful_pointer<front_state> self,
+                                        runtime* node, bus_kind bus) {
+  self->state.node = node;
+  return {
+      [node, bus](envelope& message) {
+        static_cast<void>(node->dispatch(bus, std::move(message)));
+      },
+      [self](wait_request& request) { return file(self, std::move(request)); },
+      [self, node, bus](envelope& message, wait_request& request) {
+        auto promise = file(self, std::move(request));
+        // Refused, it ends the wait.
+        static_cast<void>(node->dispatch(bus, std::move(message)));
+        return promise;
+      },
+      [self](stop_atom) { self->quit(); },
+  };
+}
+
+}  // namespace
+
+bus_actor spawn_bus_front(runtime& node, bus_kind kind) {
+  return node.actors().system->spawn(front_behavior, &node, kind);
+}
+
+bus_core_actor spawn_bus(runtime& node, bus_kind kind) {
+  auto& part = node.actors();
+  return part.system->spawn(bus_behavior, &node, &part.bus(kind));
+}
+
+}  // namespace microlith::internal

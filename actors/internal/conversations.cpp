@@ -1,0 +1,528 @@
+#include <microlith/actors/internal/conversations.hpp>
+
+#include <algorithm>
+
+namespace microlith::internal {
+
+namespace {
+
+// Remembers which conversations had to make room. A set-associative cache: an id that drops out of
+// it raises the watermark, and ids up to the watermark count as forgotten, because ids grow with
+// time.
+class forgotten_ids {
+ public:
+  void add(correlation_id id) {
+    auto& set = sets_[index(id)];
+    auto oldest = std::min_element(set.begin(), set.end());
+    watermark_ = std::max(watermark_, *oldest);
+    *oldest = id;
+  }
+
+  [[nodiscard]] bool contains(correlation_id id) const {
+    const auto& set = sets_[index(id)];
+    return id <= watermark_ || std::find(set.begin(), set.end(), id) != set.end();
+  }
+
+ private:
+  static constexpr std::size_t set_count = 1024;
+  [[nodiscard]] static std::size_t index(correlation_id id) { return (id.low >> 8) % set_count; }
+
+  std::vector<std::array<correlation_id, 4>> sets_{set_count};
+  correlation_id watermark_;
+};
+
+struct open_dispatch {
+  message_id id;
+  unsigned running = 1;  // more than one where the same message was dispatched again
+  bool ended_well = false;
+  accepted how;
+  std::unique_ptr<failure> why;  // its own, or that of something it caused
+};
+
+failure stopped_failure() {
+  return {.kind = failure_kind::stopped,
+          .certainty = certainty::unknown,
+          .text = "the node is stopping; ask again when it has restarted",
+          .message = {}};
+}
+
+failure timeout_failure(const pending_wait& wait) {
+  std::string text = "no ";
+  for (std::size_t i = 0; i < wait.types.size(); ++i) {
+    text += i == 0 ? "" : " or ";
+    text += wait.types[i]->name;
+  }
+  if (wait.types.empty())
+    text += "outcome";
+  text += " within " + std::to_string(wait.limit.count()) + " ms in conversation " +
+          to_string(wait.correlation);
+  return {.kind = failure_kind::timeout,
+          .certainty = certainty::unknown,
+          .text = std::move(text),
+          .message = wait.bound};
+}
+
+failure forgotten_failure(const pending_wait& wait) {
+  return {.kind = failure_kind::forgotten,
+          .certainty = certainty::unknown,
+          .text = "what passed in conversation " + to_string(wait.correlation) +
+                  " has made room for other messages; wait sooner, or raise max_answered_slots",
+          .message = wait.bound};
+}
+
+}  // namespace
+
+bool pending_wait::takes(const envelope& message) const {
+  if (std::find(types.begin(), types.end(), &message.type()) == types.end())
+    return false;
+  const auto& head = message.head();
+  if (bound.empty())
+    return true;
+  if (message.type().kind == message_kind::response)
+    return head.causation == bound;
+  if (bound_to_root)
+    return head.root == bound;
+  // What a sibling of `bound` causes directly names the sibling; of what lies deeper nobody knows
+  // more than the conversation.
+  return head.causation == bound || head.depth > bound_depth + 1;
+}
+
+struct conversations::slot : boost::intrusive::list_base_hook<> {
+  correlation_id id;
+  boost::container::small_vector<envelope, 2> kept;
+  boost::container::small_vector<std::unique_ptr<pending_wait>, 1> waits;
+  boost::container::small_vector<open_dispatch, 1> dispatches;
+  boost::container::small_vector<const message_type*, 4> timed_out;  // a late one is counted
+  steady_time answered_at = steady_time::max();
+  bool answered = false;
+  bool overflowed = false;   // something was not kept
+  bool nobody_asks = false;  // who alone knows the conversation has its answer
+
+  [[nodiscard]] bool running() const {
+    return std::any_of(dispatches.begin(), dispatches.end(),
+                       [](const open_dispatch& d) { return d.running != 0; });
+  }
+
+  /// A wait takes the first message that fits, so one of a kind and cause is enough.
+  void keep(const envelope& message, std::size_t max) {
+    const auto& head = message.head();
+    for (const auto& before : kept) {
+      if (&before.type() == &message.type() && before.head().root == head.root &&
+          before.head().causation == head.causation)
+        return;
+    }
+    if (kept.size() < max)
+      kept.push_back(message);
+    else
+      overflowed = true;
+  }
+
+  [[nodiscard]] open_dispatch* find(message_id dispatch) {
+    for (auto& d : dispatches) {
+      if (d.id == dispatch)
+        return &d;
+    }
+    return nullptr;
+  }
+};
+
+struct conversations::shard {
+  mutable std::mutex mutex;
+  boost::unordered_flat_map<correlation_id, std::unique_ptr<slot>, std::hash<correlation_id>> slots;
+  boost::intrusive::list<slot> answered;  // oldest first
+  boost::intrusive::multiset<pending_wait, boost::intrusive::constant_time_size<true>> by_deadline;
+  forgotten_ids forgotten;
+  std::vector<std::unique_ptr<slot>> spare;
+
+  slot& obtain(correlation_id id) {
+    auto& entry = slots[id];
+    if (!entry) {
+      if (spare.empty()) {
+        entry = std::make_unique<slot>();
+      } else {
+        entry = std::move(spare.back());
+        spare.pop_back();
+      }
+      entry->id = id;
+    }
+    return *entry;
+  }
+
+  slot* find(correlation_id id) {
+    auto at = slots.find(id);
+    return at == slots.end() ? nullptr : at->second.get();
+  }
+
+  void erase(slot& gone) {
+    if (gone.answered)
+      answered.erase(answered.iterator_to(gone));
+    // Of what nobody asks for nobody can say that it was forgotten; and there is much of it.
+    if (!gone.nobody_asks)
+      forgotten.add(gone.id);
+    auto at = slots.find(gone.id);
+    auto owned = std::move(at->second);
+    slots.erase(at);
+    constexpr std::size_t max_spare = 1024;
+    if (spare.size() < max_spare) {
+      owned->kept.clear();
+      owned->waits.clear();
+      owned->dispatches.clear();
+      owned->timed_out.clear();
+      owned->answered = false;
+      owned->overflowed = false;
+      owned->nobody_asks = false;
+      spare.push_back(std::move(owned));
+    }
+  }
+};
+
+conversations::conversations(conversation_limits limits, statistics_counters& counters,
+                             std::function<void(steady_time)> arm,
+                             std::function<void(const envelope&)> on_late_answer)
+    : limits_{limits},
+      counters_{counters},
+      arm_{std::move(arm)},
+      on_late_answer_{std::move(on_late_answer)},
+      shards_{std::make_unique<shard[]>(shard_count)} {}
+
+conversations::~conversations() {
+  for (std::size_t i = 0; i < shard_count; ++i) {
+    shards_[i].by_deadline.clear();
+    shards_[i].answered.clear();
+  }
+}
+
+conversations::shard& conversations::shard_of(correlation_id id) {
+  return shards_[(id.low >> 2) % shard_count];
+}
+
+std::size_t conversations::slots() const {
+  std::size_t all = 0;
+  for (std::size_t i = 0; i < shard_count; ++i) {
+    std::lock_guard lock{shards_[i].mutex};
+    all += shards_[i].slots.size();
+  }
+  return all;
+}
+
+// Keeps the invariants of a slot after a change: answered slots are in the list that makes room, or
+// gone where nobody can ask for them.
+void conversations::settle(shard& in, slot& at, steady_time now) {
+  bool answered = at.waits.empty() && !at.running();
+  if (answered && at.nobody_asks) {
+    in.erase(at);
+    return;
+  }
+  if (answered == at.answered)
+    return;
+  if (!answered) {
+    in.answered.erase(in.answered.iterator_to(at));
+    at.answered = false;
+    return;
+  }
+  at.answered = true;
+  at.answered_at = now;
+  in.answered.push_back(at);
+  arm_if_earlier(now + limits_.keep);
+  if (in.answered.size() > std::max<std::size_t>(1, limits_.max_answered_slots / shard_count))
+    in.erase(in.answered.front());
+}
+
+std::unique_ptr<pending_wait> conversations::unfile(shard& in, slot& at, std::size_t index) {
+  auto wait = std::move(at.waits[index]);
+  at.waits.erase(at.waits.begin() + static_cast<std::ptrdiff_t>(index));
+  in.by_deadline.erase(in.by_deadline.iterator_to(*wait));
+  waits_.fetch_sub(1, std::memory_order_relaxed);
+  return wait;
+}
+
+void conversations::run(endings& ended) {
+  for (auto& [wait, answer] : ended) {
+    auto outcome = std::holds_alternative<failure>(answer)
+                       ? static_cast<std::size_t>(std::get<failure>(answer).kind)
+                       : wait_answered;
+    counters_.waits[outcome].fetch_add(1, std::memory_order_relaxed);
+    wait->complete(std::move(answer));
+  }
+}
+
+void conversations::arm_if_earlier(steady_time when) {
+  auto wanted = when.time_since_epoch().count();
+  auto armed = armed_.load(std::memory_order_relaxed);
+  while (wanted < armed) {
+    if (armed_.compare_exchange_weak(armed, wanted, std::memory_order_relaxed)) {
+      arm_(when);
+      return;
+    }
+  }
+}
+
+void conversations::open(correlation_id correlation, message_id root) {
+  auto& in = shard_of(correlation);
+  std::lock_guard lock{in.mutex};
+  auto& at = in.obtain(correlation);
+  at.nobody_asks = false;
+  auto over = std::count_if(at.dispatches.begin(), at.dispatches.end(),
+                            [](const open_dispatch& d) { return d.running == 0; }) -
+              static_cast<std::ptrdiff_t>(limits_.max_kept_messages);
+  auto gone = [&](open_dispatch& d) {
+    bool failed = std::exchange(d.why, nullptr) != nullptr;
+    return d.running == 0 && ((failed && !d.ended_well) || over-- > 0);
+  };
+  at.dispatches.erase(std::remove_if(at.dispatches.begin(), at.dispatches.end(), gone),
+                      at.dispatches.end());
+  if (auto* again = at.find(root))
+    ++again->running;
+  else
+    at.dispatches.push_back({.id = root, .how = {}, .why = nullptr});
+  settle(in, at, {});  // a running dispatch: never answered, so the time does not matter
+}
+
+void conversations::refuse(correlation_id correlation, failure why, steady_time now) {
+  auto id = why.message;
+  open(correlation, id);
+  fail(correlation, id, std::move(why), now);
+}
+
+void conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now) {
+  endings ended;
+  auto end = [&](raw_answer answer) { ended.emplace_back(std::move(wait), std::move(answer)); };
+  auto deadline = wait->deadline;
+  {
+    auto& in = shard_of(wait->correlation);
+    std::lock_guard lock{in.mutex};
+    auto* at = in.find(wait->correlation);
+    if (stopped_.load(std::memory_order_relaxed)) {
+      end(stopped_failure());
+    } else if (!at && !wait->precedes_its_dispatch() && in.forgotten.contains(wait->correlation)) {
+      end(forgotten_failure(*wait));
+    } else {
+      bool done = false;
+      if (at && !wait->precedes_its_dispatch()) {
+        for (const auto& message : at->kept) {
+          if (wait->takes(message)) {
+            end(message);
+            done = true;
+            break;
+          }
+        }
+        for (auto& d : at->dispatches) {
+          if (done || (!wait->bound.empty() && d.id != wait->bound))
+            continue;
+          if (d.ended_well && wait->takes_accepted) {
+            end(d.how);
+            done = true;
+          } else if (d.why) {
+            end(*d.why);
+            done = true;
+          }
+        }
+        if (!done && at->overflowed && wait->bound.empty()) {
+          end(forgotten_failure(*wait));
+          done = true;
+        }
+      }
+      if (done) {
+        // the slot stays: the same wait again finds the same answer
+      } else if (deadline <= now) {
+        end(timeout_failure(*wait));
+      } else if (waits_.load(std::memory_order_relaxed) >= limits_.max_waits) {
+        counters_.refused_overloaded.fetch_add(1, std::memory_order_relaxed);
+        end(failure{.kind = failure_kind::overloaded,
+                    .certainty = certainty::unknown,
+                    .text = std::to_string(limits_.max_waits) +
+                            " waits are pending, the most this node keeps; try again later",
+                    .message = wait->bound});
+      } else {
+        auto& slot = at ? *at : in.obtain(wait->correlation);
+        waits_.fetch_add(1, std::memory_order_relaxed);
+        in.by_deadline.insert(in.by_deadline.end(), *wait);
+        slot.waits.push_back(std::move(wait));
+        settle(in, slot, now);
+      }
+    }
+  }
+  if (ended.empty())
+    arm_if_earlier(deadline);
+  run(ended);
+}
+
+void conversations::pass(const envelope& message, steady_time now) {
+  endings ended;
+  bool late = false;
+  {
+    auto& in = shard_of(message.head().correlation);
+    std::lock_guard lock{in.mutex};
+    auto* at = in.find(message.head().correlation);
+    if (!at)
+      return;
+    for (std::size_t i = 0; i < at->waits.size();) {
+      if (at->waits[i]->takes(message)) {
+        at->nobody_asks = at->nobody_asks || at->waits[i]->private_conversation;
+        ended.emplace_back(unfile(in, *at, i), raw_answer{message});
+      } else {
+        ++i;
+      }
+    }
+    auto missed = std::find(at->timed_out.begin(), at->timed_out.end(), &message.type());
+    if (missed != at->timed_out.end() && ended.empty()) {
+      at->timed_out.erase(missed);
+      late = true;
+    }
+    at->keep(message, limits_.max_kept_messages);
+    settle(in, *at, now);
+  }
+  if (late) {
+    counters_.late_answers.fetch_add(1, std::memory_order_relaxed);
+    on_late_answer_(message);
+  }
+  run(ended);
+}
+
+void conversations::fail(correlation_id correlation, message_id root, failure why,
+                         steady_time now) {
+  endings ended;
+  {
+    auto& in = shard_of(correlation);
+    std::lock_guard lock{in.mutex};
+    auto* at = in.find(correlation);
+    if (!at)
+      return;
+    // A handler that waits for this very message deals with its failure; only where none does, it
+    // is the failure of the whole.
+    bool dealt_with = std::any_of(at->waits.begin(), at->waits.end(), [&](const auto& wait) {
+      return wait->precedes_its_dispatch() && wait->bound == why.message;
+    });
+    for (std::size_t i = 0; i < at->waits.size();) {
+      const auto& bound = at->waits[i]->bound;
+      bool concerned = bound == why.message || (!dealt_with && (bound.empty() || bound == root));
+      if (concerned) {
+        at->nobody_asks = at->nobody_asks || at->waits[i]->private_conversation;
+        ended.emplace_back(unfile(in, *at, i), raw_answer{why});
+      } else {
+        ++i;
+      }
+    }
+    if (auto* dispatch = at->find(dealt_with ? why.message : root)) {
+      if (dispatch->id == why.message && dispatch->running != 0)
+        --dispatch->running;
+      if (!dispatch->why)
+        dispatch->why = std::make_unique<failure>(std::move(why));
+    }
+    settle(in, *at, now);
+  }
+  run(ended);
+}
+
+void conversations::unsent(correlation_id correlation, failure why, steady_time now) {
+  endings ended;
+  {
+    auto& in = shard_of(correlation);
+    std::lock_guard lock{in.mutex};
+    auto* at = in.find(correlation);
+    if (!at)
+      return;
+    for (std::size_t i = 0; i < at->waits.size();) {
+      if (at->waits[i]->bound == why.message)
+        ended.emplace_back(unfile(in, *at, i), raw_answer{why});
+      else
+        ++i;
+    }
+    settle(in, *at, now);
+  }
+  run(ended);
+}
+
+void conversations::finish(correlation_id correlation, message_id id, accepted how,
+                           steady_time now) {
+  endings ended;
+  {
+    auto& in = shard_of(correlation);
+    std::lock_guard lock{in.mutex};
+    auto* at = in.find(correlation);
+    if (!at)
+      return;
+    auto* dispatch = at->find(id);
+    if (dispatch) {
+      if (dispatch->running != 0)
+        --dispatch->running;
+      dispatch->ended_well = dispatch->ended_well || !dispatch->why;
+      dispatch->how = how;
+    }
+    for (std::size_t i = 0; i < at->waits.size();) {
+      const auto& wait = *at->waits[i];
+      // What a dispatch from outside has caused ends, too, but is not what was asked for.
+      bool asked_for = wait.bound == id || (wait.bound.empty() && dispatch);
+      if (wait.takes_accepted && asked_for) {
+        at->nobody_asks = at->nobody_asks || wait.private_conversation;
+        ended.emplace_back(unfile(in, *at, i), raw_answer{how});
+      } else {
+        ++i;
+      }
+    }
+    settle(in, *at, now);
+  }
+  run(ended);
+}
+
+steady_time conversations::expire(steady_time now) {
+  armed_.store(steady_time::max().time_since_epoch().count(), std::memory_order_relaxed);
+  auto next = steady_time::max();
+  for (std::size_t i = 0; i < shard_count; ++i) {
+    endings ended;
+    auto& in = shards_[i];
+    {
+      std::lock_guard lock{in.mutex};
+      while (!in.by_deadline.empty() && in.by_deadline.begin()->deadline <= now) {
+        auto& late = *in.by_deadline.begin();
+        auto& at = *in.find(late.correlation);
+        auto index = static_cast<std::size_t>(
+            std::find_if(at.waits.begin(), at.waits.end(),
+                         [&](const auto& wait) { return wait.get() == &late; }) -
+            at.waits.begin());
+        auto wait = unfile(in, at, index);
+        constexpr std::size_t max_timed_out = 16;
+        for (const auto* type : wait->types) {
+          if (at.timed_out.size() < max_timed_out)
+            at.timed_out.push_back(type);
+        }
+        auto why = timeout_failure(*wait);
+        ended.emplace_back(std::move(wait), raw_answer{std::move(why)});
+        settle(in, at, now);
+      }
+      while (!in.answered.empty() && in.answered.front().answered_at + limits_.keep <= now)
+        in.erase(in.answered.front());
+      if (!in.by_deadline.empty())
+        next = std::min(next, in.by_deadline.begin()->deadline);
+      if (!in.answered.empty())
+        next = std::min(next, in.answered.front().answered_at + limits_.keep);
+    }
+    run(ended);
+  }
+  if (next != steady_time::max()) {
+    auto wanted = next.time_since_epoch().count();
+    auto armed = armed_.load(std::memory_order_relaxed);
+    while (wanted < armed &&
+           !armed_.compare_exchange_weak(armed, wanted, std::memory_order_relaxed)) {
+    }
+  }
+  return next;
+}
+
+void conversations::stop() {
+  stopped_.store(true, std::memory_order_relaxed);
+  for (std::size_t i = 0; i < shard_count; ++i) {
+    endings ended;
+    {
+      auto& in = shards_[i];
+      std::lock_guard lock{in.mutex};
+      for (auto& [id, at] : in.slots) {
+        while (!at->waits.empty())
+          ended.emplace_back(unfile(in, *at, at->waits.size() - 1), raw_answer{stopped_failure()});
+      }
+    }
+    run(ended);
+  }
+}
+
+}  // namespace microlith::internal

@@ -1,0 +1,137 @@
+#pragma once
+
+// The waits and slots of a node: where an answer and the wait for it meet, in either order.
+//
+// A dispatch from outside opens a slot for its conversation; messages and failures of the
+// conversation are kept there, so a wait that comes after its answer still finds it. Invariants:
+//   - a wait ends exactly once;
+//   - the number of waits, of answered slots and of messages kept in a slot is bounded;
+//   - a wait for a conversation that has made room for others ends as `forgotten`.
+// Any thread may call anything. Completions run on the calling thread, outside of all locks.
+
+#include <microlith/actors/internal/raw_answer.hpp>
+#include <microlith/actors/statistics.hpp>
+
+#include <boost/container/small_vector.hpp>
+#include <boost/intrusive/list.hpp>
+#include <boost/intrusive/set.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace microlith::internal {
+
+struct conversation_limits {
+  std::size_t max_waits = 65'536;           ///< waits pending at once, in the node
+  std::size_t max_answered_slots = 65'536;  ///< kept for waits that may still come
+  std::size_t max_kept_messages = 64;       ///< of one conversation; past it, and past as many
+                                            ///< dispatches, the newest are not kept
+  std::chrono::milliseconds keep{10'000};   ///< how long an answered slot is kept
+};
+
+/// A wait that has been filed. The table owns it until it ends.
+class pending_wait : public boost::intrusive::set_base_hook<> {
+ public:
+  virtual ~pending_wait() = default;
+  /// Called once. Must neither block nor throw.
+  virtual void complete(raw_answer&& answer) = 0;
+
+  correlation_id correlation;
+  message_id bound;               ///< the dispatch that it is about; empty: any of the conversation
+  bool bound_to_root = false;     ///< `bound` came from outside: what descends from it says so
+  std::uint16_t bound_depth = 0;  ///< of `bound`, where a handler dispatched it
+  boost::container::small_vector<const message_type*, 4> types;
+  bool takes_accepted = false;  ///< ends when the dispatch ended well without an awaited message
+  bool private_conversation = false;  ///< nobody else can know the correlation id: release the slot
+  steady_time deadline = steady_time::max();
+  std::chrono::milliseconds limit{0};  ///< for the text of the timeout
+
+  [[nodiscard]] bool takes(const envelope& message) const;
+
+  /// Filed by a handler together with its dispatch: nothing that has passed can be its answer.
+  [[nodiscard]] bool precedes_its_dispatch() const { return !bound.empty() && !bound_to_root; }
+
+  friend bool operator<(const pending_wait& a, const pending_wait& b) {
+    return a.deadline < b.deadline;
+  }
+};
+
+class conversations {
+ public:
+  /// `arm(time)` is called when `expire` has to be called earlier than it was last asked for.
+  conversations(conversation_limits limits, statistics_counters& counters,
+                std::function<void(steady_time)> arm,
+                std::function<void(const envelope&)> on_late_answer);
+  ~conversations();
+  conversations(const conversations&) = delete;
+  conversations& operator=(const conversations&) = delete;
+
+  /// A dispatch from outside was admitted. What earlier dispatches of the conversation failed with
+  /// no longer matters.
+  void open(correlation_id correlation, message_id root);
+
+  /// A dispatch from outside was not admitted: a wait that follows learns why.
+  void refuse(correlation_id correlation, failure why, steady_time now);
+
+  /// Files a wait, or ends it at once: its answer is here already, its slot is gone, the node is
+  /// stopping, or there are too many waits.
+  void wait(std::unique_ptr<pending_wait> wait, steady_time now);
+
+  /// A message of a conversation has passed a bus.
+  void pass(const envelope& message, steady_time now);
+
+  /// The handling of `why.message` failed; `root` is the dispatch from outside that it descends
+  /// from.
+  void fail(correlation_id correlation, message_id root, failure why, steady_time now);
+
+  /// A message that a handler sent never left: ends the waits for it, and nothing else.
+  void unsent(correlation_id correlation, failure why, steady_time now);
+
+  /// The dispatch `id` ended well.
+  void finish(correlation_id correlation, message_id id, accepted how, steady_time now);
+
+  /// Ends the waits whose time is up and forgets the slots whose time is up. Returns when to come
+  /// again; `steady_time::max()`: when armed.
+  [[nodiscard]] steady_time expire(steady_time now);
+
+  /// Ends every wait as `stopped`, and all that come.
+  void stop();
+
+  [[nodiscard]] std::size_t pending_waits() const { return waits_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t slots() const;
+
+ private:
+  struct slot;
+  struct shard;
+  struct ending {
+    ending(std::unique_ptr<pending_wait>&& w, raw_answer&& a)
+        : wait{std::move(w)}, answer{std::move(a)} {}
+    std::unique_ptr<pending_wait> wait;
+    raw_answer answer;
+  };
+  using endings = boost::container::small_vector<ending, 2>;
+
+  [[nodiscard]] shard& shard_of(correlation_id id);
+  void settle(shard& in, slot& at, steady_time now);
+  void run(endings& ended);
+  void arm_if_earlier(steady_time when);
+  std::unique_ptr<pending_wait> unfile(shard& in, slot& at, std::size_t index);
+
+  conversation_limits limits_;
+  statistics_counters& counters_;
+  std::function<void(steady_time)> arm_;
+  std::function<void(const envelope&)> on_late_answer_;
+  std::atomic<std::size_t> waits_{0};
+  std::atomic<bool> stopped_{false};
+  std::atomic<steady_time::rep> armed_{steady_time::max().time_since_epoch().count()};
+
+  static constexpr std::size_t shard_count = 16;
+  std::unique_ptr<shard[]> shards_;
+};
+
+}  // namespace microlith::internal

@@ -1,0 +1,433 @@
+// Holds the states of a share of a decider's keys.
+//
+// State moves on as soon as its events are handed to the writer, so a busy key is not one commit
+// per command; nobody hears of them before the commit. What was decided on events that are then
+// refused is refused, too (the append names what it was built on), and decided again from the
+// journal.
+
+#include <microlith/actors/internal/actors_part.hpp>
+
+#include <deque>
+#include <list>
+#include <unordered_map>
+
+namespace microlith::internal {
+
+namespace {
+
+struct pending_command {
+  envelope message;
+  unsigned conflicts = 0;
+  erased_state prepared;
+  unsigned preparations = 0;
+};
+
+struct instance {
+  std::string key;
+  std::string stream;
+  erased_state state;  // with the events that are on their way
+  std::uint64_t version = 0;
+  message_id last_append;                   // that is on its way; empty: all is durable
+  std::deque<pending_command> unconfirmed;  // handed to the writer, in order
+  std::deque<pending_command> again;        // refused: to be decided from the journal
+  std::deque<pending_command> held;         // came while that goes on
+  bool broken = false;                      // an append was refused: `state` is not true
+  bool loaded = false;
+  steady_time last_used{};
+
+  [[nodiscard]] bool idle() const {
+    return unconfirmed.empty() && again.empty() && held.empty() && !broken;
+  }
+};
+
+class reports_to_shard final : public report_target {
+ public:
+  explicit reports_to_shard(shard_actor shard) : shard_{std::move(shard)} {}
+  void report(append_reports&& reports) override { caf::anon_send(shard_, std::move(reports)); }
+
+ private:
+  shard_actor shard_;
+};
+
+class prepared_for_shard final : public prepared_target {
+ public:
+  explicit prepared_for_shard(shard_actor shard) : shard_{std::move(shard)} {}
+  void deliver(prepared_message&& done) override { caf::anon_send(shard_, std::move(done)); }
+
+ private:
+  shard_actor shard_;
+};
+
+struct shard_state {
+  runtime* node = nullptr;
+  std::shared_ptr<const decider_definition> decider;
+  std::list<instance> instances;  // used last comes first
+  std::unordered_map<std::string, std::list<instance>::iterator> by_key;
+  std::deque<instance*> reports_due;  // the writer reports in the order in which it was asked
+  std::shared_ptr<reports_to_shard> report_to;
+  std::shared_ptr<prepared_for_shard> prepared_to;
+  std::size_t preparing = 0;  // commands that are with the workers
+  bool sweeping = false;
+  bool retiring = false;
+};
+
+using shard_self = shard_actor::stateful_pointer<shard_state>;
+
+/// A command is prepared this often before it ends as a conflict.
+constexpr unsigned max_preparations = 8;
+
+failure undecidable(const envelope& message, std::string text) {
+  return {.kind = failure_kind::handler_failed,
+          .certainty = certainty::not_done,
+          .text = std::string{message.type().name} + " was not decided: " + std::move(text),
+          .message = {}};
+}
+
+// Brings a state up to what the journal holds. Empty: it worked.
+std::optional<std::string> load(shard_state& state, instance& of) {
+  auto& node = state.node->actors();
+  const auto& decider = *state.decider;
+  of.state = decider.initial();
+  of.version = 0;
+  of.last_append = {};
+  std::optional<std::string> error;
+  std::uint64_t next = 1;
+  auto catalog = node.catalog.get();
+  for (bool end = false; !end && !error;) {
+    auto read = node.journal->read_stream(of.stream, next, {}, [&](const record_view& record) {
+      auto event = to_envelope(record, *catalog);
+      if (!event) {
+        error = to_string(event.error());
+        return false;
+      }
+      if (auto at = decider.evolve.find(&event->type()); at != decider.evolve.end())
+        at->second(of.state.get(), event->body());
+      of.version = record.stream_version;
+      return true;
+    });
+    if (!read)
+      return to_string(read.error());
+    next = read->next;
+    end = read->end;
+  }
+  of.loaded = !error;
+  of.broken = false;
+  return error;
+}
+
+void decide(shard_self self, instance& of, pending_command&& command);
+
+void begin_prepare(shard_self self, instance& of, pending_command&& command) {
+  auto& state = self->state;
+  const auto* how = state.decider->find(command.message.type());
+  prepare_job job;
+  job.decider = state.decider;
+  job.command = how;
+  try {
+    job.state = state.decider->copy(of.state.get());
+  } catch (...) {
+    auto& node = state.node->actors();
+    node.failed(command.message,
+                handler_threw(command.message, state.decider->component, current_exception_text()));
+    return;
+  }
+  job.conflicts = command.conflicts;
+  job.preparations = command.preparations + 1;
+  job.message = std::move(command.message);
+  job.reply_to = state.prepared_to;
+  ++state.preparing;
+  caf::anon_send(state.node->actors().workshop, std::move(job));
+}
+
+// Decides a command on the state as it is, and hands what was decided to the writer.
+void decide_now(shard_self self, instance& of, pending_command&& command) {
+  auto& state = self->state;
+  auto& node = state.node->actors();
+  const auto& message = command.message;
+  const auto* how = state.decider->find(message.type());
+  decision_info info{.who = facts_of(message.head()).principal,
+                     .now = node.wall_now(),
+                     .command = message.head().id,
+                     .correlation = message.head().correlation};
+  std::vector<outgoing> decided;
+  append_job job;
+  std::uint64_t own_events = 0;
+  bool evolving = false;
+  try {
+    handler_scope scope;
+    node.around_handle(bus_kind::command, message, [&] {
+      how->decide(of.state.get(), message, command.prepared.get(), info, of.stream, decided);
+    });
+    failure why;
+    if (!sort_outgoing(node, decided, job, why)) {
+      node.failed(message, std::move(why));
+      return;
+    }
+    // Evolved before anything leaves, so that an `evolve` that throws leaves nothing behind.
+    for (const auto& event : job.request.events) {
+      if (event.stream != of.stream)
+        continue;
+      evolving = true;
+      ++own_events;
+      if (auto at = state.decider->evolve.find(&event.message.type());
+          at != state.decider->evolve.end())
+        at->second(of.state.get(), event.message.body());
+    }
+  } catch (...) {
+    node.counters.handler_exceptions.fetch_add(1, std::memory_order_relaxed);
+    auto why = handler_threw(message, state.decider->component, current_exception_text());
+    node.log(log_level::error, to_string(why));
+    if (evolving) {  // the state may be anything now: from the journal again
+      of.loaded = false;
+      of.broken = !of.unconfirmed.empty();
+    }
+    node.failed(message, std::move(why));
+    return;
+  }
+  bool built_on_pending = !of.last_append.empty();
+  if (job.request.events.empty() && job.rejections.empty() && !built_on_pending) {
+    auto before = node.journal->append_of(message.head().id);
+    if (!before || !*before) {
+      node.finished(message, {});
+      return;
+    }
+    // Carried out before: the writer answers with what it caused then.
+  }
+  if (!job.request.events.empty() || built_on_pending)
+    job.request.checks.push_back({.stream = of.stream,
+                                  .expected = expected_version::exactly(of.version),
+                                  .built_on = of.last_append});
+  if (!job.request.events.empty())
+    job.request.id = message.head().id;
+  job.cause = message;
+  job.ends_cause = true;
+  job.report_to = state.report_to;
+  if (own_events != 0) {
+    of.version += own_events;
+    of.last_append = message.head().id;
+  }
+  of.unconfirmed.push_back(std::move(command));
+  state.reports_due.push_back(&of);
+  node.append(std::move(job));
+}
+
+void decide(shard_self self, instance& of, pending_command&& command) {
+  auto& state = self->state;
+  auto& node = state.node->actors();
+  const auto* how = state.decider->find(command.message.type());
+  if (!how->prepare) {
+    decide_now(self, of, std::move(command));
+    return;
+  }
+  try {
+    handler_scope scope;
+    if (command.prepared &&
+        how->still_holds(of.state.get(), command.message.body(), command.prepared.get())) {
+      decide_now(self, of, std::move(command));
+      return;
+    }
+  } catch (...) {
+    node.failed(command.message,
+                handler_threw(command.message, state.decider->component, current_exception_text()));
+    return;
+  }
+  if (command.preparations >= max_preparations) {
+    node.failed(command.message, {.kind = failure_kind::conflict,
+                                  .certainty = certainty::not_done,
+                                  .text = "the state of " + of.stream + " changed " +
+                                          std::to_string(max_preparations) +
+                                          " times while work on it was prepared; try again",
+                                  .message = {}});
+    return;
+  }
+  begin_prepare(self, of, std::move(command));
+}
+
+// Takes a command in, unless what came before it has to be decided again first.
+void take(shard_self self, instance& of, pending_command&& command) {
+  if (of.broken) {
+    of.held.push_back(std::move(command));
+    return;
+  }
+  if (!of.loaded) {
+    if (auto error = load(self->state, of)) {
+      self->state.node->actors().failed(command.message, undecidable(command.message, *error));
+      return;
+    }
+  }
+  decide(self, of, std::move(command));
+}
+
+// After the last report of a refused line of appends: from the journal, in the same order.
+void decide_again(shard_self self, instance& of) {
+  auto& state = self->state;
+  auto& node = state.node->actors();
+  auto commands = std::exchange(of.again, {});
+  for (auto& held : std::exchange(of.held, {}))
+    commands.push_back(std::move(held));
+  auto error = load(state, of);
+  of.broken = false;
+  auto now = node.now();
+  for (auto& command : commands) {
+    if (command.message.head().deadline <= now)
+      node.failed(command.message, past_deadline(command.message));
+    else if (error)
+      node.failed(command.message, undecidable(command.message, *error));
+    else if (command.conflicts > state.decider->options.max_conflicts)
+      node.failed(command.message, {.kind = failure_kind::conflict,
+                                    .certainty = certainty::not_done,
+                                    .text = "somebody else changed " + of.stream + " " +
+                                            std::to_string(command.conflicts) +
+                                            " times in a row meanwhile; try again",
+                                    .message = {}});
+    else
+      take(self, of, std::move(command));
+  }
+}
+
+void drop(shard_state& state, std::list<instance>::iterator at) {
+  state.by_key.erase(at->key);
+  state.instances.erase(at);
+}
+
+instance& obtain(shard_state& state, const std::string& key) {
+  auto now = state.node->actors().now();
+  if (auto at = state.by_key.find(key); at != state.by_key.end()) {
+    state.instances.splice(state.instances.begin(), state.instances, at->second);
+    at->second->last_used = now;
+    return *at->second;
+  }
+  auto max = std::max<std::size_t>(1, state.decider->options.max_states_per_shard);
+  for (auto at = std::prev(state.instances.end());
+       state.instances.size() >= max && !state.instances.empty();) {
+    bool first = at == state.instances.begin();
+    auto before = first ? at : std::prev(at);
+    if (at->idle())
+      drop(state, at);
+    if (first)
+      break;
+    at = before;
+  }
+  auto& added = state.instances.emplace_front();
+  added.key = key;
+  added.stream = stream_id{state.decider->category, key}.name();
+  added.last_used = now;
+  state.by_key.emplace(key, state.instances.begin());
+  return added;
+}
+
+// One that is served no longer ends when all that it has begun has ended.
+void end_if_retired(shard_self self) {
+  auto& state = self->state;
+  if (!state.retiring || !state.reports_due.empty() || state.preparing != 0)
+    return;
+  // The targets hold this actor: without them it is freed.
+  state.report_to.reset();
+  state.prepared_to.reset();
+  self->quit();
+}
+
+void arm_sweep(shard_self self) {
+  if (std::exchange(self->state.sweeping, true))
+    return;
+  self->delayed_send(self, self->state.decider->options.idle, sweep_atom::value);
+}
+
+void arrive(shard_self self, pending_command&& command) {
+  auto& state = self->state;
+  auto& node = state.node->actors();
+  if (command.message.head().deadline <= node.now()) {
+    node.failed(command.message, past_deadline(command.message));
+    return;
+  }
+  std::string key;
+  try {
+    key = state.decider->find(command.message.type())->key(command.message.body());
+  } catch (...) {
+    node.failed(command.message,
+                handler_threw(command.message, state.decider->component, current_exception_text()));
+    return;
+  }
+  auto& of = obtain(state, key);
+  arm_sweep(self);
+  take(self, of, std::move(command));
+}
+
+shard_actor::behavior_type shard_behavior(shard_self self, runtime* node,
+                                          std::shared_ptr<const decider_definition> decider) {
+  auto& state = self->state;
+  state.node = node;
+  state.decider = std::move(decider);
+  state.report_to = std::make_shared<reports_to_shard>(shard_actor{self});
+  state.prepared_to = std::make_shared<prepared_for_shard>(shard_actor{self});
+  return {
+      [self](envelope& message) {
+        arrive(self, {.message = std::move(message), .conflicts = 0, .prepared = nullptr});
+      },
+      [self](append_reports& all) {
+        auto& state = self->state;
+        auto& node = state.node->actors();
+        for (auto& report : all.reports) {
+          auto& of = *state.reports_due.front();
+          state.reports_due.pop_front();
+          auto command = std::move(of.unconfirmed.front());
+          of.unconfirmed.pop_front();
+          if (std::holds_alternative<append_conflict>(report.outcome)) {
+            of.broken = true;
+            ++command.conflicts;
+            of.again.push_back(std::move(command));
+          } else if (auto* refused = std::get_if<append_refused>(&report.outcome)) {
+            of.broken = true;
+            node.failed(command.message, refused->why);
+          } else if (std::holds_alternative<already_appended>(report.outcome)) {
+            of.broken = true;  // its events were counted in, but came long before
+          }
+          if (of.unconfirmed.empty()) {
+            of.last_append = {};
+            if (of.broken)
+              decide_again(self, of);
+          }
+        }
+        end_if_retired(self);
+      },
+      [self](prepared_message& done) {
+        --self->state.preparing;
+        if (!done.prepared)
+          self->state.node->actors().failed(done.message, std::move(done.why));
+        else
+          arrive(self, {.message = std::move(done.message),
+                        .conflicts = done.conflicts,
+                        .prepared = std::move(done.prepared),
+                        .preparations = done.preparations});
+        end_if_retired(self);
+      },
+      [self](sweep_atom) {
+        auto& state = self->state;
+        auto before = state.node->actors().now() - state.decider->options.idle;
+        for (auto at = state.instances.begin(); at != state.instances.end();) {
+          auto next = std::next(at);
+          if (at->idle() && at->last_used <= before)
+            drop(state, at);
+          at = next;
+        }
+        state.sweeping = false;
+        if (!state.instances.empty())
+          arm_sweep(self);
+      },
+      [self](stop_atom) {
+        self->state.retiring = true;
+        // Without a writer there are no more reports.
+        self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
+        self->monitor(self->state.node->actors().writer);
+        end_if_retired(self);
+      },
+  };
+}
+
+}  // namespace
+
+shard_actor spawn_shard(runtime& node, std::shared_ptr<const decider_definition> decider) {
+  return node.actors().system->spawn(shard_behavior, &node, std::move(decider));
+}
+
+}  // namespace microlith::internal

@@ -1,0 +1,126 @@
+#pragma once
+
+// What the runtime's actors say to each other. Free of CAF, but for handles that are kept opaque.
+
+#include <microlith/actors/internal/decider_definition.hpp>
+#include <microlith/actors/internal/handling.hpp>
+#include <microlith/actors/internal/raw_answer.hpp>
+#include <microlith/persistence/append.hpp>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace microlith::internal {
+
+/// A wait asked for by a CAF request.
+struct wait_request {
+  wait_spec spec;
+  steady_time deadline;
+};
+
+struct answer_message {
+  raw_answer answer;
+};
+
+/// The wait with this number, in the actor that gets it, has ended.
+struct continuation_message {
+  std::uint64_t number = 0;
+  raw_answer answer;
+};
+
+struct callback_message {
+  std::function<void(raw_answer&&)> then;
+  raw_answer answer;
+};
+
+/// How far the handling of one message is, as its handler and the writer see it. It ends once.
+class handling_progress {
+ public:
+  /// True for the one that ends it.
+  [[nodiscard]] bool end() { return !ended_.exchange(true, std::memory_order_acq_rel); }
+  [[nodiscard]] bool ended() const { return ended_.load(std::memory_order_acquire); }
+  /// Position of the last event appended so far.
+  std::atomic<std::uint64_t> position{0};
+
+ private:
+  std::atomic<bool> ended_{false};
+};
+
+/// Events and rejections for one live subscriber, in order.
+struct event_batch {
+  std::vector<envelope> messages;
+  std::uint64_t missed_from = 0;  ///< events between these were not sent; 0: none
+  std::uint64_t missed_to = 0;
+};
+
+/// What became of one append, for the shard that asked for it.
+struct append_report {
+  std::uint64_t number = 0;
+  append_outcome outcome;
+};
+
+struct append_reports {
+  std::vector<append_report> reports;
+};
+
+/// Where the writer reports to.
+class report_target {
+ public:
+  virtual ~report_target() = default;
+  virtual void report(append_reports&& reports) = 0;
+};
+
+/// What one handling asks of the journal: its events, and what follows when they are durable.
+struct append_job {
+  append_request request;
+  std::vector<envelope> rejections;
+  std::vector<outgoing> then_send;  ///< commands and queries that leave after the commit
+  envelope cause;                   ///< the message that was handled
+  bool ends_cause = false;          ///< the handling of `cause` ends with this
+  bool counts_failure = true;  ///< if it cannot be appended, the handling of `cause` has failed
+  std::shared_ptr<report_target> report_to;  ///< a shard; or empty: the writer ends `cause` itself
+  std::uint64_t number = 0;                  ///< for the report
+  std::shared_ptr<handling_progress> progress;  ///< where the handling takes several steps
+};
+
+/// Slow work on a copy of a state.
+struct prepare_job {
+  std::shared_ptr<const decider_definition> decider;
+  const decider_command* command = nullptr;
+  envelope message;
+  erased_state state;
+  unsigned conflicts = 0;     ///< carried along
+  unsigned preparations = 0;  ///< this one included
+  std::shared_ptr<class prepared_target> reply_to;
+};
+
+struct prepared_message {
+  envelope message;
+  erased_state prepared;
+  failure why;  ///< where `prepared` is empty
+  unsigned conflicts = 0;
+  unsigned preparations = 0;
+};
+
+class prepared_target {
+ public:
+  virtual ~prepared_target() = default;
+  virtual void deliver(prepared_message&& done) = 0;
+};
+
+/// Stops the receivers of a type that is served no longer.
+struct retire_message {
+  std::function<void()> stop;
+};
+
+/// A query that waits until its projection has reached `message.head().after`.
+struct parked_query {
+  envelope message;
+  std::function<void(envelope&&)> resume;
+};
+
+}  // namespace microlith::internal

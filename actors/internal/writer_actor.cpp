@@ -1,0 +1,312 @@
+// The far side of the event bus: appends, and publishes what is durable.
+//
+// Group commit without a timer: the first job of a batch makes the writer send itself a `commit`,
+// which queues behind everything that already waits, so one transaction takes it all. While it
+// syncs, the next batch collects. The writer ends waits itself: one hop less beside the sync.
+
+#include <microlith/actors/internal/actors_part.hpp>
+
+#include <algorithm>
+#include <optional>
+
+namespace microlith::internal {
+
+namespace {
+
+/// Past it a batch is committed without waiting for what else has arrived.
+constexpr std::size_t max_batch_events = 16'384;
+
+struct writer_state {
+  runtime* node = nullptr;
+  std::vector<append_job> jobs;
+  std::vector<append_request> requests;  // of the same index, taken out for the journal
+  std::size_t events = 0;
+  bool armed = false;
+  std::shared_ptr<const subscriber_table> subscribers;
+  std::uint64_t subscribers_version = 0;
+  std::shared_ptr<const projector_table> projectors;
+  std::uint64_t projectors_version = 0;
+  boost::unordered_flat_map<live_subscriber*, event_batch> outbox;
+  std::vector<live_subscriber*> outbox_order;
+  boost::unordered_flat_map<const message_type*, std::shared_ptr<std::atomic<std::uint64_t>>>
+      counts;
+  boost::unordered_flat_map<report_target*, append_reports> reports;
+};
+
+using writer_self = writer_actor::stateful_pointer<writer_state>;
+
+void count(writer_state& state, const message_type& type) {
+  auto& counter = state.counts[&type];
+  if (!counter) {
+    counter = std::make_shared<std::atomic<std::uint64_t>>(0);
+    state.node->actors().event_counts.update([&](auto& all) { all[&type] = counter; });
+  }
+  counter->fetch_add(1, std::memory_order_relaxed);
+}
+
+// Waits first, then subscribers, in the order of the journal.
+void publish(writer_state& state, const envelope& message, steady_time now) {
+  auto& node = state.node->actors();
+  count(state, message.type());
+  node.talks->pass(message, now);
+  auto at = state.subscribers->find(&message.type());
+  if (at == state.subscribers->end())
+    return;
+  for (const auto& subscriber : at->second) {
+    auto& to = *subscriber;
+    // One that has missed something misses the rest of this commit, too: it hears what it missed
+    // before what follows.
+    bool lags = to.pending.load(std::memory_order_acquire) >= to.options.max_pending ||
+                (to.missed_from != 0 && state.outbox.contains(&to));
+    if (lags) {
+      node.counters.missed_by_subscribers.fetch_add(1, std::memory_order_relaxed);
+      if (message.position != 0) {
+        to.missed_from = to.missed_from == 0 ? message.position : to.missed_from;
+        to.missed_to = message.position;
+      }
+      continue;
+    }
+    if (to.native) {
+      caf::anon_send(to.native, message);
+      continue;
+    }
+    to.pending.fetch_add(1, std::memory_order_acq_rel);
+    auto [batch, is_new] = state.outbox.try_emplace(&to);
+    if (is_new)
+      state.outbox_order.push_back(&to);
+    if (batch->second.messages.empty() && to.missed_from != 0) {
+      batch->second.missed_from = std::exchange(to.missed_from, 0);
+      batch->second.missed_to = std::exchange(to.missed_to, 0);
+    }
+    batch->second.messages.push_back(message);
+  }
+}
+
+void send_outbox(writer_state& state) {
+  for (auto* to : state.outbox_order) {
+    auto& batch = state.outbox[to];
+    caf::anon_send(to->function, std::move(batch));
+  }
+  state.outbox.clear();
+  state.outbox_order.clear();
+}
+
+failure conflict_failure(const append_conflict& conflict) {
+  return {.kind = failure_kind::conflict,
+          .certainty = certainty::not_done,
+          .text = to_string(conflict),
+          .message = {}};
+}
+
+// Answers the wait of a command that has been carried out before with what it caused then.
+std::uint64_t replay(writer_state& state, const envelope& cause, const already_appended& before) {
+  auto& node = state.node->actors();
+  auto from = before.first_position;
+  while (from != 0 && from <= before.last_position) {
+    auto read = node.journal->read(
+        from, {.events = before.last_position - from + 1}, [&](const record_view& record) {
+          auto event = to_envelope(record, *node.catalog.get());
+          if (event && event->head().correlation == cause.head().correlation)
+            node.talks->pass(*event, node.now());
+          return record.position < before.last_position;
+        });
+    if (!read || read->end)
+      break;
+    from = read->next;
+  }
+  return before.last_position;
+}
+
+// What was to follow events that are not in the journal never leaves.
+void unsent(writer_state& state, append_job& job, const failure& why, steady_time now) {
+  for (const auto& each : job.then_send) {
+    auto reason = why;
+    reason.message = each.message.head().id;
+    state.node->actors().talks->unsent(each.message.head().correlation, std::move(reason), now);
+  }
+}
+
+failure earlier_step_failed(const append_job& job) {
+  return {.kind = failure_kind::handler_failed,
+          .certainty = certainty::not_done,
+          .text = "an earlier step of " + std::string{job.cause.type().name} + " failed",
+          .message = {}};
+}
+
+void end_well(writer_state& state, append_job& job, std::uint64_t position) {
+  if (job.progress) {
+    position = std::max(position, job.progress->position.load());
+    if (!job.progress->end())
+      return;
+  }
+  state.node->actors().finished(job.cause, {position});
+}
+
+void end_badly(writer_state& state, append_job& job, const failure& why, steady_time now) {
+  unsent(state, job, why, now);
+  if (job.counts_failure && (!job.progress || job.progress->end()))
+    state.node->actors().failed(job.cause, why);
+}
+
+// Whether a command that now caused nothing to be journaled did so before: then its answer is that.
+std::optional<already_appended> earlier_events(writer_state& state, const append_job& job,
+                                               const append_request& request) {
+  if (!job.ends_cause || !request.events.empty() || job.progress ||
+      job.cause.type().kind != message_kind::command)
+    return std::nullopt;
+  auto found = state.node->actors().journal->append_of(job.cause.head().id);
+  if (!found || !*found)
+    return std::nullopt;
+  return already_appended{(*found)->first, (*found)->last};
+}
+
+void replayed(writer_state& state, append_job& job, const already_appended& before,
+              steady_time now) {
+  auto position = replay(state, job.cause, before);
+  unsent(state, job,
+         {.kind = failure_kind::handler_failed,
+          .certainty = certainty::not_done,
+          .text = std::string{job.cause.type().name} + " has been carried out before",
+          .message = {}},
+         now);
+  if (job.counts_failure)
+    end_well(state, job, position);
+}
+
+void succeeded(writer_state& state, append_job& job, append_request& request,
+               std::uint64_t position, steady_time now) {
+  auto& node = state.node->actors();
+  if (job.progress && job.progress->ended()) {
+    // An earlier step of the same handling was refused: what built on it does not leave.
+    unsent(state, job, earlier_step_failed(job), now);
+    job.then_send.clear();
+  }
+  if (auto before = earlier_events(state, job, request)) {
+    replayed(state, job, *before, now);
+    return;
+  }
+  for (const auto& event : request.events)
+    publish(state, event.message, now);
+  for (const auto& rejection : job.rejections)
+    publish(state, rejection, now);
+  if (job.progress && position != 0)
+    job.progress->position.store(position);
+  for (auto& each : job.then_send)
+    node.forward(each.bus, std::move(each.message));
+  if (job.ends_cause)
+    end_well(state, job, position);
+}
+
+void settle(writer_state& state, append_job& job, append_request& request, append_outcome&& outcome,
+            steady_time now) {
+  auto& node = state.node->actors();
+  bool reported = job.report_to != nullptr;
+  std::visit(
+      overloaded{
+          [&](const appended& done) { succeeded(state, job, request, done.last_position, now); },
+          [&](const already_appended& before) { replayed(state, job, before, now); },
+          [&](const append_conflict& conflict) {
+            if (reported)
+              return;
+            node.log(log_level::error, "events were not appended: " + to_string(conflict));
+            end_badly(state, job, conflict_failure(conflict), now);
+          },
+          [&](const append_refused& refused) {
+            node.log(log_level::error, "append refused: " + to_string(refused.why));
+            if (!reported)
+              end_badly(state, job, refused.why, now);
+          },
+      },
+      outcome);
+  if (reported)
+    state.reports[job.report_to.get()].reports.push_back({job.number, std::move(outcome)});
+}
+
+void commit(writer_state& state) {
+  auto& node = state.node->actors();
+  state.armed = false;
+  if (state.jobs.empty())
+    return;
+  auto jobs = std::exchange(state.jobs, {});
+  auto requests = std::exchange(state.requests, {});
+  state.events = 0;
+  std::vector<append_outcome> outcomes;
+  bool writes = std::any_of(requests.begin(), requests.end(), [](const append_request& r) {
+    return !r.events.empty() || !r.checks.empty();
+  });
+  if (writes) {
+    auto before = node.journal->last_position();
+    auto start = std::chrono::steady_clock::now();
+    outcomes = node.journal->append(requests);
+    std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    if (auto written = node.journal->last_position() - before; written != 0) {
+      node.counters.commit_batch_events.observe(static_cast<double>(written));
+      node.counters.commit_duration_seconds.observe(took.count());
+    }
+  } else {
+    outcomes.assign(requests.size(), append_outcome{appended{}});
+  }
+  auto now = node.now();
+  if (auto version = node.subscribers.version(); version != state.subscribers_version) {
+    state.subscribers = node.subscribers.get();
+    state.subscribers_version = version;
+  }
+  for (std::size_t i = 0; i < jobs.size(); ++i)
+    settle(state, jobs[i], requests[i], std::move(outcomes[i]), now);
+  send_outbox(state);
+  for (auto& [target, reports] : state.reports)
+    target->report(std::move(reports));
+  state.reports.clear();
+  if (auto version = node.projectors.version(); version != state.projectors_version) {
+    state.projectors = node.projectors.get();
+    state.projectors_version = version;
+  }
+  for (const auto& [name, projector] : *state.projectors) {
+    if (writes && !projector->rung.exchange(true, std::memory_order_acq_rel))
+      caf::anon_send(projector->actor, bell_atom::value);
+  }
+}
+
+writer_actor::behavior_type writer_behavior(writer_self self, runtime* node) {
+  self->state.node = node;
+  self->state.subscribers = node->actors().subscribers.get();
+  return {
+      [self](append_job& job) {
+        auto& state = self->state;
+        state.node->actors().writer_taken.fetch_add(1, std::memory_order_relaxed);
+        if (job.progress && job.progress->ended()) {
+          unsent(state, job, earlier_step_failed(job), state.node->steady_now());
+          return;
+        }
+        state.events += job.request.events.size() + 1;
+        state.requests.push_back(std::move(job.request));
+        state.jobs.push_back(std::move(job));
+        if (state.events >= max_batch_events) {
+          commit(state);
+        } else if (!state.armed) {
+          state.armed = true;
+          self->send(self, commit_atom::value);
+        }
+      },
+      [self](commit_atom) { commit(self->state); },
+      [self](flush_atom) {
+        commit(self->state);
+        return true;
+      },
+      [self](stop_atom) {
+        commit(self->state);
+        self->quit();
+      },
+  };
+}
+
+}  // namespace
+
+writer_actor spawn_writer(runtime& node) {
+  auto& part = node.actors();
+  if (part.deterministic())
+    return part.system->spawn(writer_behavior, &node);
+  return part.system->spawn<caf::detached>(writer_behavior, &node);
+}
+
+}  // namespace microlith::internal

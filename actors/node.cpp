@@ -1,0 +1,364 @@
+#include <microlith/actors/caf.hpp>
+#include <microlith/actors/internal/actors_part.hpp>
+#include <microlith/actors/node.hpp>
+#include <microlith/persistence/memory_journal.hpp>
+#include <microlith/persistence/owner.hpp>
+
+#include <thread>
+
+namespace microlith {
+
+namespace internal {
+
+// Builds a runtime and takes it down again: an assembly list.
+class node_assembly {
+ public:
+  static std::shared_ptr<runtime> make(node_options options) {
+    auto made = std::make_shared<runtime>();
+    made->actors_ = std::make_unique<runtime::actors_part>(std::move(options));
+    return made;
+  }
+
+  static void start_actors(runtime& of) {
+    auto& part = *of.actors_;
+    auto threads = part.options.threads != 0 ? part.options.threads
+                                             : std::max(1u, std::thread::hardware_concurrency());
+    part.config.set("scheduler.max-threads", static_cast<std::int64_t>(threads));
+    // Idle workers of the stealing scheduler sleep, which makes a request take 125 µs instead
+    // of 16.
+    part.config.set("scheduler.policy",
+                    part.deterministic() ? caf::atom("testing") : caf::atom("sharing"));
+    // Unlimited, one busy actor starves the others where there is one thread.
+    part.config.set("scheduler.max-throughput", std::int64_t{300});
+    part.config.set("logger.verbosity", caf::atom("quiet"));
+    part.system.emplace(part.config);
+    if (part.deterministic())
+      part.epoch_steady_ = part.now();
+    part.timekeeper = spawn_timekeeper(of);
+    part.callbacks = spawn_callbacks(of);
+    part.talks = std::make_unique<conversations>(
+        conversation_limits{.max_waits = part.options.max_waits,
+                            .max_answered_slots = part.options.max_answered_slots,
+                            .max_kept_messages = 64,
+                            .keep = part.options.keep_answers},
+        part.counters,
+        [&part](steady_time when) {
+          caf::anon_send(part.timekeeper, arm_atom::value,
+                         static_cast<std::int64_t>(when.time_since_epoch().count()));
+        },
+        [&part](const envelope& late) {
+          part.log(log_level::warning, "an answer came after its wait had ended: " + late.print());
+        });
+    part.writer = spawn_writer(of);
+    part.workshop = spawn_workshop(of);
+    for (auto& bus : part.buses) {
+      bus.actor = spawn_bus(of, bus.kind);
+      bus.front = spawn_bus_front(of, bus.kind);
+    }
+  }
+
+  static void drain(runtime::actors_part& part) {
+    auto idle = [&part] {
+      return std::all_of(part.buses.begin(), part.buses.end(),
+                         [](const bus_part& bus) { return bus.admitted.in_flight() == 0; });
+    };
+    if (part.deterministic()) {
+      part.test_scheduler().run();
+      return;
+    }
+    auto until = std::chrono::steady_clock::now() + part.options.drain;
+    // Polled, because it happens once and the counters are hot otherwise.
+    while (!idle() && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
+
+  static void flush(runtime::actors_part& part) {
+    if (part.deterministic()) {
+      part.test_scheduler().run();
+      return;
+    }
+    caf::scoped_actor self{*part.system};
+    self->request(part.writer, caf::infinite, flush_atom::value)
+        .receive([](bool) {}, [](const caf::error&) {});
+  }
+
+  static void quit(runtime::actors_part& part) {
+    // The handles stay: another thread may be sending, which then comes to nothing.
+    auto stop = [](const auto& actor) {
+      if (actor)
+        caf::anon_send(actor, stop_atom::value);
+    };
+    part.retire();
+    for (auto& bus : part.buses) {
+      for (const auto& [type, route] : *bus.routes.get()) {
+        for (const auto& receiver : route->receivers)
+          caf::anon_send(caf::actor_cast<caf::actor>(receiver), stop_atom::value);
+      }
+      bus.routes.update([](route_table& table) { table.clear(); });
+    }
+    for (const auto& [type, all] : *part.subscribers.get()) {
+      for (const auto& subscriber : all) {
+        if (subscriber->function)
+          caf::anon_send(subscriber->function, stop_atom::value);
+      }
+    }
+    part.subscribers.update([](subscriber_table& table) { table.clear(); });
+    for (auto& bus : part.buses) {
+      stop(bus.front);
+      stop(bus.actor);
+    }
+    for (const auto& [name, projector] : *part.projectors.get())
+      stop(projector->actor);
+    stop(part.workshop);
+    stop(part.writer);
+    stop(part.timekeeper);
+    stop(part.callbacks);
+    if (part.deterministic())
+      part.test_scheduler().run();
+    else
+      part.system->await_all_actors_done();
+  }
+
+  static void stop(runtime& of) {
+    auto& part = *of.actors_;
+    if (part.closed.exchange(true))
+      return;
+    drain(part);
+    flush(part);
+    part.talks->stop();
+    part.close_callbacks();
+    part.close_pool();
+    quit(part);
+  }
+
+  static void close(runtime& of) {
+    auto& part = *of.actors_;
+    part.projectors.update([](projector_table& table) { table.clear(); });
+    part.journal.reset();
+  }
+};
+
+}  // namespace internal
+
+namespace {
+
+failure storage_failure(const storage_error& error) {
+  return {.kind = failure_kind::handler_failed,
+          .certainty = certainty::not_done,
+          .text = to_string(error),
+          .message = {}};
+}
+
+result<void, catalog_error> learn_types(internal::runtime::actors_part& part, const component& of) {
+  return part.catalog.update([&](type_catalog& catalog) -> result<void, catalog_error> {
+    for (const auto* type : of.types()) {
+      if (auto added = catalog.add(*type); !added)
+        return added;
+    }
+    return {};
+  });
+}
+
+}  // namespace
+
+struct node::hosted {
+  std::optional<data_owner> owner;
+  std::vector<subscription> subscriptions;
+};
+
+result<node, storage_error> node::start(node_options options, std::vector<component> components) {
+  node made;
+  made.hosted_ = std::make_unique<hosted>();
+  auto data = options.data;
+  if (!data.empty()) {
+    auto owner = data_owner::acquire(data);
+    if (!owner)
+      return owner.error();
+    made.hosted_->owner.emplace(std::move(*owner));
+  }
+  auto wrap = options.wrap_journal;
+  auto map_bytes = options.journal_map_bytes;
+  bool in_background = options.scheduler == scheduling::threads;
+  made.runtime_ = internal::node_assembly::make(std::move(options));
+  auto& part = made.runtime_->actors();
+  for (const auto& each : components) {
+    if (auto learned = learn_types(part, each); !learned)
+      return storage_error{.kind = storage_error_kind::unusable,
+                           .text = to_string(learned.error())};
+  }
+  if (data.empty()) {
+    part.journal = make_memory_journal();
+  } else {
+    auto opened = journal::open({.directory = data,
+                                 .catalog = *part.catalog.get(),
+                                 .map_limit_bytes = map_bytes,
+                                 .merge_in_background = in_background});
+    if (!opened)
+      return opened.error();
+    part.journal = std::move(*opened);
+  }
+  if (wrap)
+    part.journal = wrap(std::move(part.journal));
+  internal::node_assembly::start_actors(*made.runtime_);
+  for (const auto& each : components) {
+    if (auto ok = made.host(each); !ok) {
+      made.stop();
+      return storage_error{.kind = storage_error_kind::unusable, .text = ok.error().text};
+    }
+  }
+  return made;
+}
+
+node::node(node&& other) noexcept = default;
+
+node& node::operator=(node&& other) noexcept {
+  if (this != &other) {
+    stop();
+    runtime_ = std::move(other.runtime_);
+    hosted_ = std::move(other.hosted_);
+  }
+  return *this;
+}
+
+node::~node() {
+  stop();
+}
+
+void node::stop() {
+  if (!runtime_ || !hosted_)
+    return;
+  auto& part = runtime_->actors();
+  if (part.system) {
+    internal::node_assembly::stop(*runtime_);
+    for (auto& each : hosted_->subscriptions)
+      each.keep();
+  }
+  hosted_->subscriptions.clear();
+  internal::node_assembly::close(*runtime_);
+  hosted_.reset();
+}
+
+command_bus node::commands() const {
+  return command_bus{runtime_};
+}
+query_bus node::queries() const {
+  return query_bus{runtime_};
+}
+event_bus node::events() const {
+  return event_bus{runtime_};
+}
+
+result<void, failure> node::host(const component& added) {
+  auto& part = runtime_->actors();
+  if (auto learned = learn_types(part, added); !learned)
+    return failure{.kind = failure_kind::handler_failed,
+                   .certainty = certainty::not_done,
+                   .text = to_string(learned.error()),
+                   .message = {}};
+  for (const auto& definition : added.projections()) {
+    if (part.options.data.empty())
+      return failure{.kind = failure_kind::handler_failed,
+                     .certainty = certainty::not_done,
+                     .text = "projection " + definition.name() +
+                             " needs a data directory; set node_options::data",
+                     .message = {}};
+    auto store =
+        projection_store::open(definition, {.directory = part.options.data}, *part.journal);
+    if (!store)
+      return storage_failure(store.error());
+    auto projector = std::make_shared<internal::projector_part>();
+    projector->store = std::move(*store);
+    projector->checkpoint.store(projector->store->checkpoint());
+    projector->actor = internal::spawn_projector(*runtime_, *projector);
+    caf::anon_send(projector->actor, internal::bell_atom::value);
+    part.projectors.update([&](internal::projector_table& table) {
+      table.emplace(definition.name(), std::move(projector));
+    });
+  }
+  internal::hosting at{.node = *runtime_,
+                       .subscriptions = hosted_->subscriptions,
+                       .store_of = [&part](const std::string& name) -> projection_store& {
+                         return *part.projectors.get()->at(name)->store;
+                       }};
+  for (const auto& step : added.steps()) {
+    if (auto ok = step(at); !ok)
+      return ok.error();
+  }
+  return {};
+}
+
+std::size_t node::run() {
+  return runtime_->actors().test_scheduler().run();
+}
+
+void node::advance(std::chrono::milliseconds time) {
+  auto& scheduler = runtime_->actors().test_scheduler();
+  scheduler.run();
+  scheduler.advance_time(time);
+  scheduler.run();
+}
+
+const journal& node::journal() const {
+  return *runtime_->actors().journal;
+}
+
+const projection_store* node::rows(const std::string& projection) const {
+  auto all = runtime_->actors().projectors.get();
+  auto at = all->find(projection);
+  return at == all->end() ? nullptr : at->second->store.get();
+}
+
+statistics node::statistics() const {
+  auto& part = runtime_->actors();
+  microlith::statistics all;
+  for (auto& bus : part.buses) {
+    std::string name{to_string(bus.kind)};
+    for (const auto& [type, route] : *bus.routes.get())
+      all.messages.push_back({name, std::string{type->name}, route->count->load()});
+    all.mailbox_depth[name] = bus.sent.load() - std::min(bus.sent.load(), bus.taken.load());
+    all.in_flight[name] = bus.admitted.in_flight();
+  }
+  for (const auto& [type, count] : *part.event_counts.get())
+    all.messages.push_back({"event", std::string{type->name}, count->load()});
+  all.mailbox_depth["writer"] =
+      part.writer_sent.load() - std::min(part.writer_sent.load(), part.writer_taken.load());
+  for (std::size_t i = 0; i < internal::wait_outcomes; ++i) {
+    auto name = i == internal::wait_answered ? std::string{"answered"}
+                                             : std::string{to_string(static_cast<failure_kind>(i))};
+    all.waits_by_outcome[name] = part.counters.waits[i].load();
+  }
+  for (const auto& [name, projector] : *part.projectors.get())
+    all.projection_position[name] = projector->checkpoint.load();
+  if (part.talks) {
+    all.pending_waits = part.talks->pending_waits();
+    all.conversation_slots = part.talks->slots();
+  }
+  all.journal_position = part.journal ? part.journal->last_position() : 0;
+  all.refused_overloaded = part.counters.refused_overloaded.load();
+  all.late_answers = part.counters.late_answers.load();
+  all.missed_by_subscribers = part.counters.missed_by_subscribers.load();
+  all.handler_exceptions = part.counters.handler_exceptions.load();
+  all.commit_batch_events = part.counters.commit_batch_events.snapshot();
+  all.commit_duration_seconds = part.counters.commit_duration_seconds.snapshot();
+  return all;
+}
+
+caf::actor_system& actor_system_of(node& at) {
+  return *at.runtime()->actors().system;
+}
+
+subscription subscribe(node& at, const message_type& type, caf_receiver receiver) {
+  auto live = std::make_shared<internal::live_subscriber>();
+  live->native = std::move(receiver);
+  return at.runtime()->actors().add_subscriber(type, std::move(live), at.runtime());
+}
+
+internal::bus_actor bus_actor_of(node& at, message_kind kind) {
+  using internal::bus_kind;
+  auto which = kind == message_kind::command                                   ? bus_kind::command
+               : kind == message_kind::query || kind == message_kind::response ? bus_kind::query
+                                                                               : bus_kind::event;
+  return at.runtime()->actors().bus(which).front;
+}
+
+}  // namespace microlith

@@ -1,0 +1,65 @@
+#pragma once
+
+// One process that hosts components.
+//
+// `start` opens the data directory, hosts the components and returns when everything serves. The
+// destructor stops the node in order: nothing new is admitted, conversations drain, the last commit
+// is made and answered, what still waits ends as `stopped`. Handles to the buses may be used from
+// any thread, also after the node has stopped.
+//
+// Under the deterministic scheduler nothing runs by itself: `run` and `advance` make the steps, and
+// a blocking wait makes them until it ends, in virtual time.
+
+#include <microlith/actors/command_bus.hpp>
+#include <microlith/actors/component.hpp>
+#include <microlith/actors/event_bus.hpp>
+#include <microlith/actors/node_options.hpp>
+#include <microlith/actors/query_bus.hpp>
+#include <microlith/actors/statistics.hpp>
+#include <microlith/persistence/error.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace microlith {
+
+class node {
+ public:
+  [[nodiscard]] static result<node, storage_error> start(node_options options,
+                                                         std::vector<component> components = {});
+
+  node(node&& other) noexcept;
+  node& operator=(node&& other) noexcept;
+  ~node();
+
+  [[nodiscard]] command_bus commands() const;
+  [[nodiscard]] query_bus queries() const;
+  [[nodiscard]] event_bus events() const;
+
+  /// Hosts one more component, now.
+  [[nodiscard]] result<void, failure> host(const component& added);
+
+  /// Stops in order; see above. Any thread that is not a handler's; a second call does nothing.
+  void stop();
+
+  [[nodiscard]] microlith::statistics statistics() const;
+  [[nodiscard]] const microlith::journal& journal() const;
+  /// The rows of a hosted projection; null where there is none of this name.
+  [[nodiscard]] const projection_store* rows(const std::string& projection) const;
+
+  /// Deterministic scheduler only. Runs what is due; returns the number of steps.
+  std::size_t run();
+  /// Deterministic scheduler only. Lets virtual time pass, and runs what becomes due.
+  void advance(std::chrono::milliseconds time);
+
+  [[nodiscard]] const std::shared_ptr<internal::runtime>& runtime() const { return runtime_; }
+
+ private:
+  struct hosted;
+  node() = default;
+
+  std::shared_ptr<internal::runtime> runtime_;
+  std::unique_ptr<hosted> hosted_;
+};
+
+}  // namespace microlith

@@ -1,0 +1,91 @@
+#pragma once
+
+// Counters of a node, for metrics and for tests. Reading them is a snapshot, from any thread.
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace microlith {
+
+/// Counts of values up to each bound, in the manner of Prometheus: `counts[i]` holds the values in
+/// (bounds[i-1], bounds[i]], the last one all above.
+struct histogram {
+  std::vector<double> bounds;
+  std::vector<std::uint64_t> counts;
+  double sum = 0;
+};
+
+struct statistics {
+  struct message_count {
+    std::string bus;
+    std::string type;
+    std::uint64_t count = 0;
+  };
+  std::vector<message_count> messages;  ///< passed, by bus and type
+  std::map<std::string, std::uint64_t>
+      waits_by_outcome;                                ///< "answered", "timeout", "no_handler", …
+  std::map<std::string, std::uint64_t> mailbox_depth;  ///< messages that wait, by bus; "writer"
+  std::map<std::string, std::uint64_t> in_flight;  ///< admitted from outside and not done, by bus
+  std::map<std::string, std::uint64_t> projection_position;  ///< checkpoint by projection
+  std::uint64_t pending_waits = 0;
+  std::uint64_t conversation_slots = 0;  ///< conversations that a wait may still find
+  std::uint64_t journal_position = 0;
+  std::uint64_t refused_overloaded = 0;
+  std::uint64_t late_answers = 0;  ///< messages whose wait had timed out
+  std::uint64_t missed_by_subscribers = 0;
+  std::uint64_t handler_exceptions = 0;
+  histogram commit_batch_events;  ///< events per commit
+  histogram commit_duration_seconds;
+};
+
+namespace internal {
+
+template <std::size_t Bounds>
+class histogram_counter {
+ public:
+  explicit constexpr histogram_counter(std::array<double, Bounds> bounds) : bounds_{bounds} {}
+
+  void observe(double value) {
+    std::size_t i = 0;
+    while (i < Bounds && value > bounds_[i])
+      ++i;
+    counts_[i].fetch_add(1, std::memory_order_relaxed);
+    sum_.fetch_add(value, std::memory_order_relaxed);
+  }
+
+  [[nodiscard]] histogram snapshot() const {
+    histogram result{.bounds = {bounds_.begin(), bounds_.end()}, .counts = {}, .sum = sum_.load()};
+    for (const auto& count : counts_)
+      result.counts.push_back(count.load(std::memory_order_relaxed));
+    return result;
+  }
+
+ private:
+  std::array<double, Bounds> bounds_;
+  std::array<std::atomic<std::uint64_t>, Bounds + 1> counts_{};
+  std::atomic<double> sum_{0};
+};
+
+/// How a wait can end: the failure kinds in their order, then "answered".
+inline constexpr std::size_t wait_outcomes = 9;
+inline constexpr std::size_t wait_answered = 8;
+
+struct statistics_counters {
+  std::array<std::atomic<std::uint64_t>, wait_outcomes> waits{};
+  std::atomic<std::uint64_t> refused_overloaded{0};
+  std::atomic<std::uint64_t> late_answers{0};
+  std::atomic<std::uint64_t> missed_by_subscribers{0};
+  std::atomic<std::uint64_t> handler_exceptions{0};
+  histogram_counter<12> commit_batch_events{{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000}};
+  histogram_counter<12> commit_duration_seconds{
+      {.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .5, 1}};
+};
+
+}  // namespace internal
+}  // namespace microlith

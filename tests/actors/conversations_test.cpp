@@ -1,0 +1,383 @@
+// The table of waits and slots by itself: examples, and random sequences against a model.
+
+#include "samples.hpp"
+
+#include <microlith/actors/internal/conversations.hpp>
+
+#include <rapidcheck.h>
+
+#include <set>
+
+using namespace microlith;
+using namespace microlith::internal;
+using namespace samples;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr steady_time start{1h};
+
+struct outcome {
+  int ended = 0;
+  std::optional<raw_answer> answer;
+
+  [[nodiscard]] bool has_message() const {
+    return answer && std::holds_alternative<envelope>(*answer);
+  }
+  [[nodiscard]] bool is_accepted() const {
+    return answer && std::holds_alternative<accepted>(*answer);
+  }
+  [[nodiscard]] std::optional<failure_kind> failed() const {
+    if (!answer || !std::holds_alternative<failure>(*answer))
+      return std::nullopt;
+    return std::get<failure>(*answer).kind;
+  }
+};
+
+class noted_wait final : public pending_wait {
+ public:
+  explicit noted_wait(outcome& out) : out_{out} {}
+  void complete(raw_answer&& answer) override {
+    ++out_.ended;
+    out_.answer = std::move(answer);
+  }
+
+ private:
+  outcome& out_;
+};
+
+std::unique_ptr<pending_wait> wait_for(correlation_id conversation, outcome& out,
+                                       steady_time deadline = start + 5s) {
+  auto wait = std::make_unique<noted_wait>(out);
+  wait->correlation = conversation;
+  wait->types.push_back(&type_of<work_done>());
+  wait->deadline = deadline;
+  wait->limit = 5s;
+  return wait;
+}
+
+envelope event_in(correlation_id conversation, message_id root) {
+  envelope_head head;
+  head.id = message_id::make();
+  head.correlation = conversation;
+  head.root = root;
+  head.causation = root;
+  head.depth = 1;
+  return {head, work_done{1}};
+}
+
+failure failed_handling(message_id message) {
+  return {.kind = failure_kind::handler_failed,
+          .certainty = certainty::not_done,
+          .text = "failed",
+          .message = message};
+}
+
+struct table_of_waits {
+  explicit table_of_waits(conversation_limits limits = {})
+      : talks{limits, counters, [this](steady_time when) { armed = std::min(armed, when); },
+              [this](const envelope&) { ++late; }} {}
+
+  statistics_counters counters;
+  steady_time armed = steady_time::max();
+  int late = 0;
+  conversations talks;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(conversations)
+
+BOOST_AUTO_TEST_CASE(an_answer_and_its_wait_meet_in_either_order) {
+  for (bool wait_first : {true, false}) {
+    table_of_waits table;
+    auto conversation = correlation_id::make();
+    auto root = message_id::make();
+    outcome out;
+    table.talks.open(conversation, root);
+    if (wait_first)
+      table.talks.wait(wait_for(conversation, out), start);
+    table.talks.pass(event_in(conversation, root), start);
+    if (!wait_first)
+      table.talks.wait(wait_for(conversation, out), start);
+    BOOST_TEST(out.ended == 1);
+    BOOST_TEST(out.has_message());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_message_of_an_unknown_conversation_is_not_kept) {
+  table_of_waits table;
+  table.talks.pass(event_in(correlation_id::make(), message_id::make()), start);
+  BOOST_TEST(table.talks.slots() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(it_asks_to_be_called_at_the_earliest_deadline) {
+  table_of_waits table;
+  std::array<outcome, 3> outs;
+  for (std::size_t i : {1u, 0u, 2u})
+    table.talks.wait(wait_for(correlation_id::make(), outs[i], start + 1s * (i + 1)), start);
+  BOOST_TEST((table.armed == start + 1s));
+  auto next = table.talks.expire(start + 1s);
+  BOOST_TEST((next == start + 2s));
+  BOOST_TEST(outs[0].ended == 1);
+  BOOST_TEST(outs[1].ended == 0);
+  next = table.talks.expire(start + 3s);
+  BOOST_TEST(outs[1].ended == 1);
+  BOOST_TEST(outs[2].ended == 1);
+  BOOST_TEST((next < steady_time::max()));  // the slots
+  static_cast<void>(table.talks.expire(start + 1h));
+  BOOST_TEST(table.talks.slots() == 0U);
+  BOOST_TEST(table.talks.pending_waits() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_dispatch_that_is_made_again_runs_as_often_as_it_was_made) {
+  table_of_waits table;
+  auto conversation = correlation_id::make();
+  auto root = message_id::make();
+  table.talks.open(conversation, root);
+  table.talks.open(conversation, root);
+  table.talks.finish(conversation, root, {1}, start);
+  table.talks.finish(conversation, root, {1}, start);
+  static_cast<void>(table.talks.expire(start + 10s));
+  BOOST_TEST(table.talks.slots() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(stopping_ends_every_wait_and_all_that_come) {
+  table_of_waits table;
+  std::array<outcome, 3> outs;
+  table.talks.wait(wait_for(correlation_id::make(), outs[0]), start);
+  table.talks.wait(wait_for(correlation_id::make(), outs[1]), start);
+  table.talks.stop();
+  table.talks.wait(wait_for(correlation_id::make(), outs[2]), start);
+  for (const auto& out : outs) {
+    BOOST_TEST(out.ended == 1);
+    BOOST_TEST((out.failed() == failure_kind::stopped));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_thread_that_completes_a_wait_may_use_the_table) {
+  // Completions run outside of all locks.
+  struct reentrant final : pending_wait {
+    reentrant(internal::conversations& t, outcome& o) : talks{t}, out{o} {}
+    void complete(raw_answer&&) override { talks.wait(wait_for(correlation, out), start); }
+    internal::conversations& talks;
+    outcome& out;
+  };
+  table_of_waits table;
+  outcome out;
+  auto conversation = correlation_id::make();
+  auto wait = std::make_unique<reentrant>(table.talks, out);
+  wait->correlation = conversation;
+  wait->types.push_back(&type_of<work_done>());
+  table.talks.wait(std::move(wait), start);
+  table.talks.pass(event_in(conversation, message_id::make()), start);
+  BOOST_TEST(out.ended == 1);
+}
+
+BOOST_AUTO_TEST_CASE(random_sequences_end_every_wait_once_as_the_model_says) {
+  // The model knows for each conversation what has passed, and for each wait whether it has ended.
+  // It leaves out what makes room, which the bounds below are large enough for.
+  struct modelled_wait {
+    std::size_t conversation = 0;
+    message_id bound;
+    bool takes_accepted = false;
+    steady_time deadline;
+    outcome out;
+  };
+  struct modelled_dispatch {
+    message_id id;
+    bool running = true;
+    bool ended_well = false;
+    bool failed = false;
+  };
+  struct modelled_conversation {
+    correlation_id id = correlation_id::make();
+    std::vector<modelled_dispatch> dispatches;
+    std::vector<message_id> passed;  // roots of the messages that have passed
+  };
+  bool holds = rc::check("every wait ends once, with what the model says", [] {
+    table_of_waits table{{.keep = 1h}};
+    std::vector<modelled_conversation> conversations(3);
+    std::vector<std::unique_ptr<modelled_wait>> waits;
+    auto now = start;
+    auto steps = *rc::gen::inRange(1, 60);
+    for (int step = 0; step < steps; ++step) {
+      auto& in = conversations[*rc::gen::inRange<std::size_t>(0, conversations.size())];
+      auto index = static_cast<std::size_t>(&in - conversations.data());
+      auto pick_dispatch = [&]() -> modelled_dispatch* {
+        std::vector<modelled_dispatch*> running;
+        for (auto& each : in.dispatches) {
+          if (each.running)
+            running.push_back(&each);
+        }
+        return running.empty() ? nullptr
+                               : running[*rc::gen::inRange<std::size_t>(0, running.size())];
+      };
+      switch (*rc::gen::inRange(0, 6)) {
+        case 0: {
+          std::erase_if(in.dispatches, [](const auto& d) { return d.failed && !d.running; });
+          in.dispatches.push_back({.id = message_id::make()});
+          table.talks.open(in.id, in.dispatches.back().id);
+          break;
+        }
+        case 1: {
+          auto& added = waits.emplace_back(std::make_unique<modelled_wait>());
+          added->conversation = index;
+          added->takes_accepted = *rc::gen::arbitrary<bool>();
+          added->deadline = now + 1s * *rc::gen::inRange(1, 10);
+          auto* about = *rc::gen::arbitrary<bool>() ? pick_dispatch() : nullptr;
+          if (about)
+            added->bound = about->id;
+          auto wait = wait_for(in.id, added->out, added->deadline);
+          wait->takes_accepted = added->takes_accepted;
+          wait->bound = added->bound;
+          wait->bound_to_root = about != nullptr;
+          auto concerns = [&](message_id id) { return added->bound.empty() || added->bound == id; };
+          bool ends = std::any_of(in.passed.begin(), in.passed.end(), concerns);
+          for (const auto& each : in.dispatches)
+            ends = ends || (concerns(each.id) &&
+                            (each.failed || (each.ended_well && added->takes_accepted)));
+          table.talks.wait(std::move(wait), now);
+          RC_ASSERT(added->out.ended == (ends ? 1 : 0));
+          break;
+        }
+        case 2: {
+          auto* from = pick_dispatch();
+          if (!from)
+            break;
+          in.passed.push_back(from->id);
+          table.talks.pass(event_in(in.id, from->id), now);
+          for (auto& each : waits) {
+            if (each->conversation == index && (each->bound.empty() || each->bound == from->id))
+              RC_ASSERT(each->out.ended == 1);
+          }
+          break;
+        }
+        case 3: {
+          auto* from = pick_dispatch();
+          if (!from)
+            break;
+          from->running = false;
+          from->failed = true;
+          table.talks.fail(in.id, from->id, failed_handling(from->id), now);
+          for (auto& each : waits) {
+            if (each->conversation == index && (each->bound.empty() || each->bound == from->id))
+              RC_ASSERT(each->out.ended == 1);
+          }
+          break;
+        }
+        case 4: {
+          auto* from = pick_dispatch();
+          if (!from)
+            break;
+          from->running = false;
+          from->ended_well = true;
+          table.talks.finish(in.id, from->id, {7}, now);
+          for (auto& each : waits) {
+            if (each->conversation == index && each->takes_accepted &&
+                (each->bound.empty() || each->bound == from->id))
+              RC_ASSERT(each->out.ended == 1);
+          }
+          break;
+        }
+        default: {
+          now += 1s;
+          static_cast<void>(table.talks.expire(now));
+          for (auto& each : waits)
+            RC_ASSERT(each->deadline > now || each->out.ended == 1);
+        }
+      }
+      std::size_t pending = 0;
+      for (const auto& each : waits) {
+        RC_ASSERT(each->out.ended <= 1);
+        pending += each->out.ended == 0 ? 1 : 0;
+      }
+      RC_ASSERT(table.talks.pending_waits() == pending);
+      RC_ASSERT(table.talks.slots() <= conversations.size());
+    }
+    for (auto& in : conversations) {
+      for (auto& each : in.dispatches) {
+        if (each.running)
+          table.talks.finish(in.id, each.id, {1}, now);
+      }
+    }
+    static_cast<void>(table.talks.expire(now + 100s));
+    for (const auto& each : waits)
+      RC_ASSERT(each->out.ended == 1);
+    static_cast<void>(table.talks.expire(now + 100s + 1h));
+    RC_ASSERT(table.talks.slots() == 0U);
+  });
+  BOOST_TEST(holds);
+}
+
+BOOST_AUTO_TEST_CASE(random_loads_keep_every_count_within_its_bound) {
+  bool holds = rc::check("waits, slots and messages are bounded", [] {
+    conversation_limits limits{
+        .max_waits = 8, .max_answered_slots = 32, .max_kept_messages = 4, .keep = 10s};
+    table_of_waits table{limits};
+    std::vector<std::unique_ptr<outcome>> outs;
+    std::vector<std::pair<correlation_id, message_id>> running;
+    std::vector<correlation_id> all;
+    auto steps = *rc::gen::inRange(1, 300);
+    for (int step = 0; step < steps; ++step) {
+      switch (*rc::gen::inRange(0, 4)) {
+        case 0:
+          running.emplace_back(correlation_id::make(), message_id::make());
+          all.push_back(running.back().first);
+          table.talks.open(running.back().first, running.back().second);
+          break;
+        case 1:
+          if (!all.empty()) {
+            auto of = all[*rc::gen::inRange<std::size_t>(0, all.size())];
+            table.talks.wait(wait_for(of, *outs.emplace_back(std::make_unique<outcome>())), start);
+          }
+          break;
+        case 2:
+          if (!running.empty())
+            table.talks.pass(event_in(running.back().first, message_id::make()), start);
+          break;
+        default:
+          if (!running.empty()) {
+            table.talks.finish(running.back().first, running.back().second, {}, start);
+            running.pop_back();
+          }
+      }
+      RC_ASSERT(table.talks.pending_waits() <= limits.max_waits);
+      RC_ASSERT(table.talks.slots() <=
+                running.size() + table.talks.pending_waits() + limits.max_answered_slots);
+    }
+    static_cast<void>(table.talks.expire(start + 5s));
+    for (const auto& out : outs)
+      RC_ASSERT(out->ended == 1);
+  });
+  BOOST_TEST(holds);
+}
+
+BOOST_AUTO_TEST_CASE(threads_that_wait_and_answer_at_once_never_miss) {
+  table_of_waits table;
+  constexpr std::size_t rounds = 5'000;
+  std::vector<correlation_id> conversations;
+  std::vector<message_id> roots;
+  for (std::size_t i = 0; i < rounds; ++i) {
+    conversations.push_back(correlation_id::make());
+    roots.push_back(message_id::make());
+    table.talks.open(conversations.back(), roots.back());
+  }
+  std::vector<outcome> outs(rounds);
+  {
+    std::jthread answers{[&] {
+      for (std::size_t i = 0; i < rounds; ++i)
+        table.talks.pass(event_in(conversations[i], roots[i]), start);
+    }};
+    std::jthread waits{[&] {
+      for (std::size_t i = 0; i < rounds; ++i)
+        table.talks.wait(wait_for(conversations[i], outs[i]), start);
+    }};
+  }
+  auto missed = std::count_if(outs.begin(), outs.end(), [](const outcome& out) {
+    return out.ended != 1 || !out.has_message();
+  });
+  BOOST_TEST(missed == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
