@@ -1,0 +1,336 @@
+// The program as a whole: what is started, killed and called from outside.
+
+#include "apps/auth/running_auth_node.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <signal.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <set>
+#include <thread>
+
+using auth::test::cookie_of;
+using auth::test::program;
+using auth::test::running_auth_node;
+using microlith::test::child_process;
+using microlith::test::http_client;
+using microlith::test::temporary_directory;
+
+namespace {
+
+const std::string alice = R"({"email":"alice@example.org","password":"correct horse"})";
+
+std::string user(int i) {
+  return R"({"email":"user)" + std::to_string(i) + R"(@example.org","password":"correct horse"})";
+}
+
+child_process::ending run(const std::vector<std::string>& arguments, std::string_view input = {}) {
+  return child_process{program, arguments, input}.wait();
+}
+
+bool is_one_line(const std::string& text) {
+  return !text.empty() && text.find('\n') == text.size() - 1;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(auth_node)
+
+BOOST_AUTO_TEST_CASE(users_and_sign_ins_survive_a_kill) {
+  temporary_directory data;
+  std::string cookie;
+  {
+    running_auth_node node{data.path()};
+    BOOST_TEST(node.call("POST", "/api/register", alice).status == 201);
+    auto signed_in = node.call("POST", "/api/login", alice);
+    BOOST_TEST(signed_in.status == 200);
+    cookie = cookie_of(signed_in);
+    BOOST_TEST(node.call("GET", "/api/me", {}, {cookie}).status == 200);
+    node.process().signal(SIGKILL);
+    BOOST_TEST(node.process().wait().signal == SIGKILL);
+  }
+  running_auth_node node{data.path()};
+  BOOST_TEST(node.call("GET", "/api/me", {}, {cookie}).status == 200);
+  BOOST_TEST(node.call("POST", "/api/register", alice).status == 409);
+  BOOST_TEST(node.call("POST", "/api/login", alice).status == 200);
+  BOOST_TEST(node.call("POST", "/api/logout", {}, {cookie}).status == 204);
+  BOOST_TEST(node.call("GET", "/api/me", {}, {cookie}).status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(no_acknowledged_registration_is_lost_by_a_kill) {
+  constexpr int rounds = 5;
+  constexpr int writers = 4;
+  constexpr std::size_t enough = 40;
+  temporary_directory data;
+  std::set<int> acknowledged;
+  std::atomic<int> next{0};
+  for (int round = 0; round < rounds; ++round) {
+    running_auth_node node{data.path(), {"--registration-limit", "0"}};
+    std::mutex mutex;
+    std::size_t done = 0;
+    std::vector<std::thread> all;
+    for (int i = 0; i < writers; ++i) {
+      all.emplace_back([&] {
+        while (true) {
+          auto id = next++;
+          http_client client{node.port()};
+          const auto body = user(id);
+          client.send(
+              "POST /api/register HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+              "application/json\r\nContent-Length: " +
+              std::to_string(body.size()) + "\r\n\r\n" + body);
+          auto response = client.receive();
+          if (!response)
+            return;
+          std::lock_guard lock{mutex};
+          if (response->status == 201)
+            acknowledged.insert(id);
+          // In the middle of what the others are doing.
+          if (++done == enough)
+            node.process().signal(SIGKILL);
+        }
+      });
+    }
+    for (auto& each : all)
+      each.join();
+  }
+  BOOST_TEST(acknowledged.size() >= rounds * enough);
+  running_auth_node node{data.path(), {"--registration-limit", "0"}};
+  http_client client{node.port()};
+  for (auto id : acknowledged)
+    BOOST_TEST(client.call("POST", "/api/register", user(id)).status == 409, id);
+}
+
+BOOST_AUTO_TEST_CASE(it_ends_when_asked_to_and_answers_what_it_was_asked) {
+  for (int asked : {SIGTERM, SIGINT}) {
+    temporary_directory data;
+    running_auth_node node{data.path()};
+    http_client idle{node.port()};
+    BOOST_TEST(idle.call("POST", "/api/register", alice).status == 201);
+    node.process().signal(asked);
+    auto end = node.process().wait();
+    BOOST_TEST(end.code == 0, end.err);
+    BOOST_TEST(idle.ended());
+    running_auth_node again{data.path()};
+    BOOST_TEST(again.call("POST", "/api/login", alice).status == 200);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(one_thread_is_enough) {
+  temporary_directory data;
+  running_auth_node node{data.path(), {"--threads", "1"}};
+  BOOST_TEST(node.call("POST", "/api/register", alice).status == 201);
+  auto cookie = cookie_of(node.call("POST", "/api/login", alice));
+  BOOST_TEST(node.call("GET", "/api/me", {}, {cookie}).status == 200);
+  BOOST_TEST(node.call("POST", "/api/logout", {}, {cookie}).status == 204);
+}
+
+BOOST_AUTO_TEST_CASE(the_first_admin_is_made_on_the_command_line) {
+  temporary_directory data;
+  const std::vector<std::string> create{"--data",  data.path(),      "--password-cost",
+                                        "minimum", "--create-admin", "Root@Example.org"};
+  auto made = run(create, "correct horse\n");
+  BOOST_TEST(made.code == 0, made.err);
+  BOOST_TEST(made.out == "registered the admin root@example.org\n");
+  auto again = run(create, "correct horse\n");
+  BOOST_TEST(again.code == 1);
+  BOOST_TEST(again.err.find("is registered already") != std::string::npos);
+  BOOST_TEST(is_one_line(again.err));
+
+  running_auth_node node{data.path()};
+  auto signed_in =
+      node.call("POST", "/api/login", R"({"email":"root@example.org","password":"correct horse"})");
+  BOOST_TEST(signed_in.body == R"({"email":"root@example.org","role":"admin"})");
+  auto second = node.call("POST", "/api/register",
+                          R"({"email":"b@example.org","password":"correct horse","role":"admin"})",
+                          {cookie_of(signed_in)});
+  BOOST_TEST(second.status == 201);
+}
+
+BOOST_AUTO_TEST_CASE(an_admin_needs_an_email_and_a_password_that_will_do) {
+  temporary_directory data;
+  auto create = [&](const std::string& email, std::string_view input) {
+    auto end =
+        run({"--data", data.path(), "--password-cost", "minimum", "--create-admin", email}, input);
+    BOOST_TEST(is_one_line(end.err), end.err);
+    return end.code;
+  };
+  BOOST_TEST(create("root", "correct horse\n") == 2);
+  BOOST_TEST(create("root@example.org", "") == 1);
+  BOOST_TEST(create("root@example.org", "short\n") == 1);
+  BOOST_TEST(create("root@example.org", std::string(1'025, 'x')) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_has_one_owner_who_is_named) {
+  temporary_directory data;
+  running_auth_node node{data.path()};
+  auto second = run({"--data", data.path(), "--http", "127.0.0.1:0"});
+  BOOST_TEST(second.code == 2);
+  BOOST_TEST(is_one_line(second.err), second.err);
+  BOOST_TEST(second.err.find(std::to_string(node.process().pid())) != std::string::npos,
+             second.err);
+  BOOST_TEST(node.call("GET", "/healthz").status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(a_port_has_one_server) {
+  temporary_directory data;
+  running_auth_node node{data.path() / "first"};
+  auto second = run({"--data", data.path() / "second", "--password-cost", "minimum", "--http",
+                     "127.0.0.1:" + std::to_string(node.port())});
+  BOOST_TEST(second.code == 2);
+  BOOST_TEST(is_one_line(second.err), second.err);
+  BOOST_TEST(second.err.find("port is in use") != std::string::npos, second.err);
+}
+
+BOOST_AUTO_TEST_CASE(an_unusable_directory_is_refused_in_one_line) {
+  temporary_directory data;
+  std::ofstream{data.path() / "file"} << "not a directory";
+  for (const auto& directory : {data.path() / "file", data.path() / "file" / "below"}) {
+    auto end = run({"--data", directory, "--http", "127.0.0.1:0"});
+    BOOST_TEST(end.code == 2);
+    BOOST_TEST(is_one_line(end.err), end.err);
+    BOOST_TEST(end.err.find((data.path() / "file").string()) != std::string::npos, end.err);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_option_is_refused_in_one_line) {
+  auto end = run({"--colour"});
+  BOOST_TEST(end.code == 2);
+  BOOST_TEST(is_one_line(end.err), end.err);
+}
+
+BOOST_AUTO_TEST_CASE(it_describes_itself_without_touching_any_data) {
+  temporary_directory data;
+  auto absent = data.path() / "absent";
+  auto text = run({"--describe", "--data", absent});
+  BOOST_TEST(text.code == 0);
+  for (const auto* part :
+       {"auth.commands", "auth.queries", "auth.gateway", "auth.register_command",
+        "auth.login_command", "auth.logout_command", "auth.user_registered_event",
+        "auth.user_logged_in_event", "auth.user_logged_out_event",
+        "auth.user_session_extended_event", "auth.register_error_raised", "auth.login_error_raised",
+        "auth.current_user_request"})
+    BOOST_TEST(text.out.find(part) != std::string::npos, part);
+  auto dot = run({"--describe=dot", "--data", absent});
+  BOOST_TEST(dot.code == 0);
+  BOOST_TEST(dot.out.starts_with("digraph "));
+  BOOST_TEST(!std::filesystem::exists(absent));
+}
+
+BOOST_AUTO_TEST_CASE(metrics_tell_what_happened) {
+  temporary_directory data;
+  running_auth_node node{data.path()};
+  node.call("POST", "/api/register", alice);
+  node.call("POST", "/api/login", alice);
+  auto text = node.call("GET", "/metrics").body;
+  for (const auto* part :
+       {"microlith_messages_total{bus=\"command\",type=\"auth.register_command\"} 1",
+        "microlith_messages_total{bus=\"event\",type=\"auth.user_registered_event\"} 1",
+        "microlith_waits_total{outcome=\"answered\"}",
+        "microlith_waits_total{outcome=\"timeout\"} 0", "microlith_commit_batch_events_bucket",
+        "microlith_commit_duration_seconds_sum", "microlith_mailbox_depth{",
+        "microlith_journal_position 2",
+        "auth_http_requests_total{route=\"/api/register\",status=\"201\"} 1",
+        "auth_http_requests_total{route=\"/api/login\",status=\"200\"} 1",
+        "auth_http_request_duration_seconds_bucket", "auth_http_connections"})
+    BOOST_TEST(text.find(part) != std::string::npos, part);
+}
+
+BOOST_AUTO_TEST_CASE(no_secret_reaches_the_journal_or_the_log) {
+  temporary_directory data;
+  running_auth_node node{data.path(), {"--log-level", "trace"}};
+  node.call("POST", "/api/register", alice);
+  auto cookie = cookie_of(node.call("POST", "/api/login", alice));
+  node.call("POST", "/api/login", R"({"email":"alice@example.org","password":"wrong horse"})");
+  node.call("GET", "/api/me", {}, {cookie});
+  node.process().signal(SIGTERM);
+  auto end = node.process().wait();
+  auto token = cookie.substr(cookie.find('=') + 1);
+  auto holds_secret = [&](const std::string& text) {
+    return text.find("correct horse") != std::string::npos ||
+           text.find("wrong horse") != std::string::npos || text.find(token) != std::string::npos;
+  };
+  BOOST_TEST(!holds_secret(end.err));
+  int files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator{data.path()}) {
+    if (!entry.is_regular_file())
+      continue;
+    ++files;
+    std::ifstream file{entry.path(), std::ios::binary};
+    const std::string content{std::istreambuf_iterator<char>{file}, {}};
+    BOOST_TEST(!holds_secret(content), entry.path());
+    auto mode = std::filesystem::status(entry.path()).permissions();
+    BOOST_TEST((mode == (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)),
+               entry.path());
+  }
+  BOOST_TEST(files > 0);
+}
+
+// Ten times as many clients as there are workers and places in the queue, for so many requests:
+// what cannot be done is refused at once, and memory stays where it was.
+BOOST_AUTO_TEST_CASE(load_beyond_what_it_can_do_is_refused_with_flat_memory) {
+  constexpr int clients = 660;
+  constexpr int requests_each = 12;
+  temporary_directory data;
+  // The real cost of hashing is what makes the load too much for a machine of any size.
+  running_auth_node node{data.path(),
+                         {"--password-cost", "interactive", "--registration-limit", "0"}};
+  std::atomic<int> done{0};
+  std::atomic<int> refused{0};
+  std::atomic<int> late{0};  // let in, but the machine was too busy with other things
+  std::atomic<int> other{0};
+  std::atomic<int> next{0};
+  std::atomic<std::size_t> early_bytes{0};
+  std::atomic<std::size_t> most_bytes{0};
+  auto client_loop = [&](int first, int count) {
+    std::vector<std::unique_ptr<http_client>> mine;
+    for (int i = 0; i < count; ++i)
+      mine.push_back(std::make_unique<http_client>(node.port()));
+    for (int round = 0; round < requests_each; ++round) {
+      for (auto& client : mine) {
+        const auto body = user(next++);
+        client->send(
+            "POST /api/register HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+            "application/json\r\nContent-Length: " +
+            std::to_string(body.size()) + "\r\n\r\n" + body);
+      }
+      for (auto& client : mine) {
+        auto response = client->receive();
+        if (response && response->status == 201)
+          ++done;
+        else if (response && response->status == 503 && !response->header("retry-after").empty())
+          ++refused;
+        else if (response && response->status == 504)
+          ++late;
+        else
+          ++other;
+      }
+      auto now = node.process().memory_bytes();
+      if (first == 0 && round == 1)
+        early_bytes = now;
+      for (auto seen = most_bytes.load();
+           now > seen && !most_bytes.compare_exchange_weak(seen, now);) {
+      }
+    }
+  };
+  constexpr int threads = 6;
+  std::vector<std::thread> all;
+  for (int i = 0; i < threads; ++i)
+    all.emplace_back(client_loop, i, clients / threads);
+  for (auto& each : all)
+    each.join();
+  BOOST_TEST(other == 0);
+  BOOST_TEST(done > 0);
+  BOOST_TEST(refused > done + late);
+  BOOST_TEST_MESSAGE("done " << done << ", late " << late << ", refused " << refused << ", early "
+                             << early_bytes << " bytes, most " << most_bytes << " bytes");
+  // Workers come and go with 64 MiB each; nothing else may add up.
+  BOOST_TEST(most_bytes < early_bytes + (std::size_t{256} << 20));
+  BOOST_TEST(node.call("GET", "/healthz").status == 200);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,479 @@
+// HTTP in front, a node behind: what clients are told.
+
+#include "auth/gateway.hpp"
+
+#include "auth/components.hpp"
+#include "auth/http/server.hpp"
+#include "auth/password.hpp"
+#include "auth/session.hpp"
+#include "auth/token.hpp"
+#include "auth/users.hpp"
+#include "support/http_client.hpp"
+#include "support/node.hpp"
+#include "support/scripted_journal.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <microlith/actors/node.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <atomic>
+
+using namespace auth;
+using namespace std::chrono_literals;
+using microlith::test::http_client;
+using microlith::test::http_response;
+
+namespace {
+
+const std::string alice = R"({"email":"alice@example.org","password":"correct horse"})";
+const std::string alice_as_user = R"({"email":"alice@example.org","role":"user"})";
+
+std::string error(const std::string& code) {
+  return "{\"error\":\"" + code + "\"}";
+}
+
+// Everything but the process.
+class site {
+ public:
+  explicit site(gateway_options options = {.registration_limit = 0},
+                std::vector<microlith::component> hosted = components(),
+                microlith::node_options node_options = {})
+      : node_{std::move(hosted), with_data(std::move(node_options))} {
+    auto opened = http::server::open({.address = http::ip_address::parse("127.0.0.1").value()});
+    server_ = std::move(*opened);
+    http::router router{{}};
+    std::make_shared<gateway>(
+        node_.commands(), node_.queries(), [] { return std::string{"metrics"}; },
+        server_->executor(), std::move(options))
+        ->add_routes(router);
+    server_->start(router);
+  }
+
+  ~site() {
+    server_->drain(60s);
+    server_->stop();
+  }
+
+  http_response call(std::string_view method, std::string_view path, std::string_view body = {},
+                     const std::vector<std::string>& headers = {}) {
+    return http_client{server_->port()}.call(method, path, body, headers);
+  }
+
+  http_response post(const std::string& path, const std::string& body = {},
+                     const std::vector<std::string>& headers = {}) {
+    return call("POST", path, body, headers);
+  }
+
+  // The Cookie header of somebody who has registered and signed in.
+  std::string sign_in(const std::string& body = alice) {
+    auto response = post("/api/login", body);
+    BOOST_TEST_REQUIRE(response.status == 200, response.body);
+    return cookie_of(response);
+  }
+
+  static std::string cookie_of(const http_response& response) {
+    auto set = response.header("set-cookie");
+    return "Cookie: " + set.substr(0, set.find(';'));
+  }
+
+  // A sign-in of another time, with its token.
+  std::string sign_in_at(microlith::wall_time expires_at, microlith::wall_time ends_at) {
+    auto token = make_token();
+    auto outcome = node_.events().dispatch_and_wait<microlith::accepted>(
+        user_logged_in_event{.email = "alice@example.org",
+                             .role = role::user,
+                             .sid = sid_of(token),
+                             .expires_at = expires_at,
+                             .ends_at = ends_at});
+    BOOST_TEST_REQUIRE(!outcome.failed());
+    auto seen =
+        node_.queries().ask(current_user_request{sid_of(token)}, {.after = outcome.position});
+    BOOST_TEST_REQUIRE(!seen.failed());
+    return "Cookie: auth_token=" + token;
+  }
+
+  microlith::test::running_node& node() { return node_; }
+
+ private:
+  microlith::node_options with_data(microlith::node_options options) {
+    set_password_cost(password_cost::minimum);
+    options.data = data_.path();
+    options.threads = 2;
+    return options;
+  }
+
+  microlith::test::temporary_directory data_;
+  microlith::test::running_node node_;
+  std::unique_ptr<http::server> server_;
+};
+
+microlith::wall_time now() {
+  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+std::uint64_t journaled(site& at) {
+  return at.node().counted().journal_position;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(gateway)
+
+BOOST_AUTO_TEST_CASE(a_user_registers_signs_in_is_known_and_signs_out) {
+  site site;
+  auto registered = site.post("/api/register", alice);
+  BOOST_TEST(registered.status == 201);
+  BOOST_TEST(registered.body == alice_as_user);
+  BOOST_TEST(site.call("GET", "/api/me").status == 401);
+
+  auto signed_in = site.post("/api/login", alice);
+  BOOST_TEST(signed_in.status == 200);
+  BOOST_TEST(signed_in.body == alice_as_user);
+  auto set = signed_in.header("set-cookie");
+  BOOST_TEST(set.ends_with("; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"));
+
+  auto cookie = site::cookie_of(signed_in);
+  auto me = site.call("GET", "/api/me", {}, {cookie});
+  BOOST_TEST(me.status == 200);
+  BOOST_TEST(me.body == alice_as_user);
+  BOOST_TEST(me.header("session-max-age") == "600");
+  BOOST_TEST(me.header("cache-control") == "no-store");
+  // Signed in within this minute: there is nothing to extend.
+  BOOST_TEST(me.header("set-cookie").empty());
+
+  auto signed_out = site.post("/api/logout", {}, {cookie});
+  BOOST_TEST(signed_out.status == 204);
+  BOOST_TEST(signed_out.header("set-cookie").find("auth_token=; Path=/; Max-Age=0") == 0U);
+  auto gone = site.call("GET", "/api/me", {}, {cookie});
+  BOOST_TEST(gone.status == 401);
+  BOOST_TEST(gone.body == error("not_logged_in"));
+}
+
+BOOST_AUTO_TEST_CASE(a_sign_in_is_seen_and_a_sign_out_is_seen_by_the_very_next_request) {
+  site site;
+  site.post("/api/register", alice);
+  for (int i = 0; i < 50; ++i) {
+    auto cookie = site.sign_in();
+    BOOST_TEST_REQUIRE(site.call("GET", "/api/me", {}, {cookie}).status == 200);
+    BOOST_TEST_REQUIRE(site.post("/api/logout", {}, {cookie}).status == 204);
+    BOOST_TEST_REQUIRE(site.call("GET", "/api/me", {}, {cookie}).status == 401);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_email_is_taken_in_all_its_spellings) {
+  site site;
+  site.post("/api/register", alice);
+  auto again =
+      site.post("/api/register", R"({"email":" ALICE@example.org ","password":"another horse"})");
+  BOOST_TEST(again.status == 409);
+  BOOST_TEST(again.body == error("user_already_exists"));
+}
+
+BOOST_AUTO_TEST_CASE(of_many_who_register_one_email_at_once_one_wins) {
+  site site;
+  std::atomic<int> won{0};
+  std::atomic<int> lost{0};
+  std::vector<std::thread> all;
+  for (int i = 0; i < 8; ++i) {
+    all.emplace_back([&] {
+      for (int j = 0; j < 5; ++j) {
+        auto status = site.post("/api/register", alice).status;
+        (status == 201 ? won : lost) += status == 201 || status == 409 ? 1 : 0;
+      }
+    });
+  }
+  for (auto& each : all)
+    each.join();
+  BOOST_TEST(won == 1);
+  BOOST_TEST(lost == 39);
+  BOOST_TEST(journaled(site) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_registered_is_told_apart) {
+  site site;
+  auto refused = [&](const std::string& body) {
+    auto response = site.post("/api/register", body);
+    BOOST_TEST(response.status == 400, body);
+    return response.body;
+  };
+  BOOST_TEST(refused(R"({"email":"alice","password":"correct horse"})") == error("invalid_email"));
+  BOOST_TEST(refused(R"({"email":"a@b.c","password":"1234567"})") == error("weak_password"));
+  BOOST_TEST(refused(R"({"email":"a@b.c","password":")" + std::string(1'025, 'x') + "\"}") ==
+             error("password_too_long"));
+  BOOST_TEST(refused(R"({"email":"a@b.c","password":"12345678","role":"root"})") ==
+             error("invalid_role"));
+  BOOST_TEST(refused(R"({"email":"a@b.c","password":"12345678","role":1})") ==
+             error("invalid_role"));
+  for (const auto* body : {"", "{}", "{", "[]", R"({"email":"a@b.c"})",
+                           R"({"password":"12345678"})", R"({"email":1,"password":"12345678"})",
+                           R"({"email":"a@b.c","email":"b@b.c","password":"12345678"})"})
+    BOOST_TEST(refused(body) == error("malformed_json"), body);
+  BOOST_TEST(journaled(site) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_unknown_user_and_a_wrong_password_look_the_same) {
+  site site;
+  site.post("/api/register", alice);
+  auto wrong = site.post("/api/login", R"({"email":"alice@example.org","password":"wrong horse"})");
+  auto unknown = site.post("/api/login", R"({"email":"bob@example.org","password":"wrong horse"})");
+  for (const auto& response : {wrong, unknown}) {
+    BOOST_TEST(response.status == 401);
+    BOOST_TEST(response.body == error("invalid_credentials"));
+    BOOST_TEST(response.header("set-cookie").empty());
+  }
+  auto without_date = [](http_response response) {
+    response.headers.erase("date");
+    return response.headers;
+  };
+  BOOST_TEST((without_date(wrong) == without_date(unknown)));
+}
+
+BOOST_AUTO_TEST_CASE(only_an_admin_makes_an_admin) {
+  site site;
+  const std::string bob =
+      R"({"email":"bob@example.org","password":"correct horse","role":"admin"})";
+  auto by_nobody = site.post("/api/register", bob);
+  BOOST_TEST(by_nobody.status == 403);
+  BOOST_TEST(by_nobody.body == error("forbidden"));
+
+  site.post("/api/register", alice);
+  BOOST_TEST(site.post("/api/register", bob, {site.sign_in()}).status == 403);
+
+  auto root =
+      microlith::correlated(register_command{"root@example.org", "correct horse", role::admin},
+                            microlith::principal{.subject = "test", .roles = {"admin"}});
+  auto made = site.node().commands().dispatch_and_wait<user_registered_event>(std::move(root));
+  BOOST_TEST_REQUIRE(!made.failed());
+  auto by_admin =
+      site.post("/api/register", bob,
+                {site.sign_in(R"({"email":"root@example.org","password":"correct horse"})")});
+  BOOST_TEST(by_admin.status == 201);
+  BOOST_TEST(by_admin.body == R"({"email":"bob@example.org","role":"admin"})");
+}
+
+BOOST_AUTO_TEST_CASE(every_sign_in_has_a_new_token_and_replaces_the_one_before) {
+  site site;
+  site.post("/api/register", alice);
+  auto first = site.sign_in();
+  auto again = site.post("/api/login", alice, {first});
+  auto second = site::cookie_of(again);
+  BOOST_TEST(first != second);
+  BOOST_TEST(site.call("GET", "/api/me", {}, {second}).status == 200);
+  microlith::test::eventually(
+      [&] { return site.call("GET", "/api/me", {}, {first}).status == 401; },
+      "the replaced token is of no use");
+}
+
+BOOST_AUTO_TEST_CASE(signing_out_is_fine_for_everybody_and_journals_nothing_for_nobody) {
+  site site;
+  site.post("/api/register", alice);
+  auto before = journaled(site);
+  BOOST_TEST(site.post("/api/logout").status == 204);
+  BOOST_TEST(site.post("/api/logout", {}, {"Cookie: auth_token=" + make_token()}).status == 204);
+  BOOST_TEST(site.post("/api/logout", {}, {"Cookie: auth_token=nonsense"}).status == 204);
+  BOOST_TEST(journaled(site) == before);
+}
+
+BOOST_AUTO_TEST_CASE(a_sign_in_slides_while_its_user_is_there_and_once_a_minute) {
+  site site;
+  site.post("/api/register", alice);
+  auto cookie = site.sign_in_at(now() + 5min, now() + 6h);
+  auto before = journaled(site);
+  auto me = site.call("GET", "/api/me", {}, {cookie});
+  BOOST_TEST(me.status == 200);
+  BOOST_TEST(me.header("set-cookie").find(cookie.substr(8) + "; Path=/; Max-Age=600") == 0U);
+  BOOST_TEST(me.header("session-max-age") == "600");
+  microlith::test::eventually(
+      [&] { return site.call("GET", "/api/me", {}, {cookie}).header("set-cookie").empty(); },
+      "the extension is seen");
+  for (int i = 0; i < 10; ++i)
+    site.call("GET", "/api/me", {}, {cookie});
+  BOOST_TEST(journaled(site) == before + 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_sign_in_that_ran_out_is_over) {
+  site site;
+  site.post("/api/register", alice);
+  auto cookie = site.sign_in_at(now() - 1s, now() + 6h);
+  auto me = site.call("GET", "/api/me", {}, {cookie});
+  BOOST_TEST(me.status == 401);
+  BOOST_TEST(me.header("set-cookie").find("Max-Age=0") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_slides_past_the_end_of_all) {
+  site site;
+  site.post("/api/register", alice);
+  auto cookie = site.sign_in_at(now() + 1min, now() + 3min);
+  auto age = site.call("GET", "/api/me", {}, {cookie}).header("session-max-age");
+  BOOST_TEST(std::stoi(age) <= 180);
+  BOOST_TEST(std::stoi(age) > 60);
+}
+
+BOOST_AUTO_TEST_CASE(guesses_are_limited_and_told_when_to_try_again) {
+  site site;
+  site.post("/api/register", alice);
+  const std::string wrong = R"({"email":"Alice@example.org","password":"wrong horse"})";
+  for (int i = 0; i < 10; ++i)
+    BOOST_TEST(site.post("/api/login", wrong).status == 401);
+  // Even the right password has to wait now.
+  for (const auto& body : {wrong, alice}) {
+    auto refused = site.post("/api/login", body);
+    BOOST_TEST(refused.status == 429);
+    BOOST_TEST(refused.body == error("too_many_attempts"));
+    BOOST_TEST(std::stoi(refused.header("retry-after")) > 0);
+    BOOST_TEST(std::stoi(refused.header("retry-after")) <= 60);
+  }
+  // Nobody else has.
+  BOOST_TEST(
+      site.post("/api/login", R"({"email":"bob@example.org","password":"wrong horse"})").status ==
+      401);
+}
+
+BOOST_AUTO_TEST_CASE(parallel_guesses_are_counted_before_they_are_hashed) {
+  site site;
+  site.post("/api/register", alice);
+  std::atomic<int> answered{0};
+  std::atomic<int> refused{0};
+  std::vector<std::thread> all;
+  for (int i = 0; i < 8; ++i) {
+    all.emplace_back([&] {
+      for (int j = 0; j < 5; ++j) {
+        auto status =
+            site.post("/api/login", R"({"email":"alice@example.org","password":"wrong horse"})")
+                .status;
+        (status == 401 ? answered : refused) += status == 401 || status == 429 ? 1 : 0;
+      }
+    });
+  }
+  for (auto& each : all)
+    each.join();
+  BOOST_TEST(answered == 10);
+  BOOST_TEST(refused == 30);
+}
+
+BOOST_AUTO_TEST_CASE(sign_ins_that_succeed_are_never_too_many) {
+  site site;
+  site.post("/api/register", alice);
+  for (int i = 0; i < 15; ++i)
+    static_cast<void>(site.sign_in());
+}
+
+BOOST_AUTO_TEST_CASE(registrations_are_limited) {
+  site site{{.registration_limit = 2}};
+  auto as = [](int i) {
+    return R"({"email":"user)" + std::to_string(i) + R"(@example.org","password":"correct horse"})";
+  };
+  BOOST_TEST(site.post("/api/register", as(1)).status == 201);
+  BOOST_TEST(site.post("/api/register", as(2)).status == 201);
+  auto refused = site.post("/api/register", as(3));
+  BOOST_TEST(refused.status == 429);
+  BOOST_TEST(refused.body == error("too_many_attempts"));
+  BOOST_TEST(!refused.header("retry-after").empty());
+}
+
+BOOST_AUTO_TEST_CASE(behind_a_trusted_proxy_clients_are_counted_apart_and_cookies_are_secure) {
+  site site{
+      {.trusted_proxies = {http::ip_address::parse("127.0.0.1").value()}, .registration_limit = 1}};
+  BOOST_TEST(site.post("/api/register", alice, {"X-Forwarded-For: 192.0.2.1"}).status == 201);
+  auto bob = R"({"email":"bob@example.org","password":"correct horse"})";
+  BOOST_TEST(site.post("/api/register", bob, {"X-Forwarded-For: 192.0.2.1"}).status == 429);
+  BOOST_TEST(site.post("/api/register", bob, {"X-Forwarded-For: 192.0.2.2"}).status == 201);
+  auto signed_in = site.post("/api/login", alice, {"X-Forwarded-For: 192.0.2.1"});
+  BOOST_TEST(signed_in.header("set-cookie").ends_with("; Secure"));
+}
+
+BOOST_AUTO_TEST_CASE(a_forwarded_address_is_not_believed_from_just_anybody) {
+  site site{{.registration_limit = 1}};
+  BOOST_TEST(site.post("/api/register", alice, {"X-Forwarded-For: 192.0.2.1"}).status == 201);
+  auto bob = R"({"email":"bob@example.org","password":"correct horse"})";
+  BOOST_TEST(site.post("/api/register", bob, {"X-Forwarded-For: 192.0.2.2"}).status == 429);
+}
+
+BOOST_AUTO_TEST_CASE(metrics_are_for_this_machine_unless_they_are_public) {
+  site here;
+  BOOST_TEST(here.call("GET", "/metrics").body == "metrics");
+  BOOST_TEST(here.call("GET", "/metrics", {}, {"X-Forwarded-For: 192.0.2.1"}).status == 403);
+  auto proxy = http::ip_address::parse("127.0.0.1").value();
+  site proxied{{.trusted_proxies = {proxy}}};
+  BOOST_TEST(proxied.call("GET", "/metrics", {}, {"X-Forwarded-For: 192.0.2.1"}).status == 403);
+  site open{{.trusted_proxies = {proxy}, .public_metrics = true}};
+  BOOST_TEST(open.call("GET", "/metrics", {}, {"X-Forwarded-For: 192.0.2.1"}).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(the_page_and_its_files_are_served) {
+  site site;
+  for (const auto& [path, type] : {std::pair{"/", "text/html; charset=utf-8"},
+                                   {"/style.css", "text/css; charset=utf-8"},
+                                   {"/page.js", "text/javascript; charset=utf-8"},
+                                   {"/icon.svg", "image/svg+xml"}}) {
+    auto response = site.call("GET", path);
+    BOOST_TEST(response.status == 200, path);
+    BOOST_TEST(response.header("content-type") == type);
+    BOOST_TEST(!response.body.empty());
+    BOOST_TEST(site.call("HEAD", path).header("content-length") ==
+               std::to_string(response.body.size()));
+  }
+  BOOST_TEST(site.call("GET", "/healthz").body == R"({"status":"ok"})");
+}
+
+BOOST_AUTO_TEST_CASE(a_registration_whose_append_fails_never_shows) {
+  auto script = std::make_shared<microlith::test::journal_script>();
+  std::atomic<bool> full{true};
+  script->refuses = [&](const microlith::append_request&) -> std::optional<microlith::failure> {
+    if (full)
+      return microlith::test::disk_is_full();
+    return std::nullopt;
+  };
+  microlith::node_options options;
+  options.wrap_journal = microlith::test::scripted(script);
+  site site{{.registration_limit = 0}, components(), std::move(options)};
+  for (int i = 0; i < 3; ++i) {
+    auto refused = site.post("/api/register", alice);
+    BOOST_TEST(refused.status == 503);
+    BOOST_TEST(refused.body == error("overloaded"));
+    BOOST_TEST(refused.header("retry-after") == "1");
+  }
+  BOOST_TEST(site.post("/api/login", alice).status == 401);
+  full = false;
+  BOOST_TEST(site.post("/api/register", alice).status == 201);
+}
+
+BOOST_AUTO_TEST_CASE(where_nobody_serves_it_is_unavailable_at_once) {
+  site site{{.registration_limit = 0}, {queries_component()}};
+  auto response = site.post("/api/register", alice);
+  BOOST_TEST(response.status == 503);
+  BOOST_TEST(response.body == error("unavailable"));
+  BOOST_TEST(!response.header("retry-after").empty());
+}
+
+BOOST_AUTO_TEST_CASE(too_much_work_is_refused_and_told_when_to_try_again) {
+  microlith::node_options options;
+  options.max_commands_in_flight = 1;
+  options.max_prepare_queue = 1;
+  options.prepare_workers = 1;
+  site site{{.registration_limit = 0}, components(), std::move(options)};
+  std::atomic<int> done{0};
+  std::atomic<int> refused{0};
+  std::vector<std::thread> all;
+  for (int i = 0; i < 8; ++i) {
+    all.emplace_back([&, i] {
+      for (int j = 0; j < 20; ++j) {
+        auto response =
+            site.post("/api/register", R"({"email":"user)" + std::to_string(20 * i + j) +
+                                           R"(@example.org","password":"correct horse"})");
+        if (response.status == 201)
+          ++done;
+        else if (response.status == 503 && response.header("retry-after") == "1")
+          ++refused;
+      }
+    });
+  }
+  for (auto& each : all)
+    each.join();
+  BOOST_TEST(done + refused == 160);
+  BOOST_TEST(done > 0);
+  BOOST_TEST(refused > 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
