@@ -213,6 +213,13 @@ struct runtime::actors_part {
                                                                 caf::strong_actor_ptr self,
                                                                 wait_request&& request);
 
+/// Nothing was done, and why.
+[[nodiscard]] failure refused(failure_kind kind, const envelope& message, std::string text);
+
+/// What the dispatch middleware of a bus makes of a message; `last` is what comes after all of it.
+[[nodiscard]] dispatch_result through_middleware(bus_part& bus, envelope message,
+                                                 const next_dispatch& last);
+
 /// Marks the current thread as running a handler.
 class handler_scope {
  public:

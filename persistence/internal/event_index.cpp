@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds retry_merge_after{200};
 }  // namespace
 
 event_index::event_index(event_index_options options, std::uint64_t last_position)
-    : options_{std::move(options)}, heads_{std::min(cached_heads, options_.merge_threshold * 2)} {
+    : options_{std::move(options)}, heads_{std::min(cached_heads, options_.merge_threshold * 4)} {
   options_.merge_threshold = std::max<std::size_t>(options_.merge_threshold, 1);
   active_ = fresh_events();
   try {

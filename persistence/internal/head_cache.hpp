@@ -27,7 +27,11 @@ class head_cache {
   /// Null where it is not known.
   [[nodiscard]] const stream_head* find(const stream_key& stream) const;
   void put(const stream_key& stream, stream_head head);
-  void prefetch(const stream_key& stream) const { __builtin_prefetch(&sets_[set_of(stream)]); }
+  void prefetch(const stream_key& stream) const {
+    const auto* entries = sets_[set_of(stream)].entries.data();
+    __builtin_prefetch(entries);
+    __builtin_prefetch(entries + ways / 2);
+  }
 
  private:
   static constexpr std::size_t ways = 4;
@@ -36,7 +40,7 @@ class head_cache {
     stream_head head;
   };
   // Newest first.
-  struct set {
+  struct alignas(64) set {
     std::array<entry, ways> entries{};
   };
 

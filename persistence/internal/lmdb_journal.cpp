@@ -7,6 +7,13 @@
 
 namespace microlith::internal {
 
+namespace {
+
+// Far enough that memory has come, near enough that it is still in the nearest cache.
+constexpr std::size_t lookups_ahead = 12;
+
+}  // namespace
+
 result<std::unique_ptr<journal>, storage_error> lmdb_journal::open(journal_options options) {
   auto folder = options.directory / "journal";
   auto file = journal_file::open(folder, options.map_limit_bytes, options.sync);
@@ -114,37 +121,43 @@ void lmdb_journal::append_all(std::span<append_request> requests,
   }
 }
 
-void lmdb_journal::hash_and_prefetch(event_index::batch& batch, std::span<append_request> requests,
-                                     const std::vector<bool>& decided) {
-  keys_.clear();
+void lmdb_journal::list_lookups(std::span<append_request> requests,
+                                const std::vector<bool>& decided) {
+  lookups_.clear();
+  next_lookup_ = 0;
   const std::string* last_name = nullptr;
   stream_key last_key;
   auto hash = [&](const std::string& name) {
-    if (name.empty()) {
-      keys_.push_back({});
-      return;
-    }
+    if (name.empty())
+      return stream_key{};
     if (last_name == nullptr || *last_name != name) {
       last_key = hash_stream(name, file_->secret());
       last_name = &name;
-      batch.prefetch(last_key);
     }
-    keys_.push_back(last_key);
+    return last_key;
   };
   for (std::size_t i = 0; i < requests.size(); ++i) {
     if (decided[i])
       continue;
     const auto& request = requests[i];
-    if (!request.id.empty())
-      batch.prefetch(request.id);
+    lookups_.push_back({{}, request.id});
     for (const auto& check : request.checks)
-      hash(check.stream);
-    for (const auto& event : request.events) {
-      hash(event.stream);
-      if (event.message)
-        batch.prefetch(event.message.head().id);
-    }
+      lookups_.push_back({hash(check.stream), {}});
+    for (const auto& event : request.events)
+      lookups_.push_back(
+          {hash(event.stream), event.message ? event.message.head().id : message_id{}});
   }
+}
+
+const lmdb_journal::lookup& lmdb_journal::next_lookup(event_index::batch& batch) {
+  if (auto ahead = next_lookup_ + lookups_ahead; ahead < lookups_.size()) {
+    const auto& later = lookups_[ahead];
+    if (!later.stream.empty() && later.stream != lookups_[ahead - 1].stream)
+      batch.prefetch(later.stream);
+    if (!later.id.empty())
+      batch.prefetch(later.id);
+  }
+  return lookups_[next_lookup_++];
 }
 
 bool lmdb_journal::plan(std::span<append_request> requests, std::span<append_outcome> outcomes,
@@ -152,13 +165,13 @@ bool lmdb_journal::plan(std::span<append_request> requests, std::span<append_out
   placed_.clear();
   event_index::batch batch{*index_};
   try {
-    hash_and_prefetch(batch, requests, decided);
-    const auto* keys = keys_.data();
+    list_lookups(requests, decided);
     for (std::size_t i = 0; i < requests.size(); ++i) {
       if (decided[i])
         continue;
-      outcomes[i] = plan_one(batch, requests[i], i, keys);
-      keys += requests[i].checks.size() + requests[i].events.size();
+      auto after = next_lookup_ + 1 + requests[i].checks.size() + requests[i].events.size();
+      outcomes[i] = plan_one(batch, requests[i], i);
+      next_lookup_ = after;
     }
   } catch (const std::exception& error) {
     batch.unstage(batch.staged() - placed_.size());
@@ -173,10 +186,9 @@ bool lmdb_journal::plan(std::span<append_request> requests, std::span<append_out
 }
 
 std::optional<append_outcome> lmdb_journal::check_streams(event_index::batch& batch,
-                                                          const append_request& request,
-                                                          const stream_key*& keys) {
+                                                          const append_request& request) {
   for (const auto& check : request.checks) {
-    auto head = batch.head_of(*keys++);
+    auto head = batch.head_of(next_lookup(batch).stream);
     if (!check.expected.met_by(head.at.version))
       return append_conflict{check.stream, check.expected.text(), head.at.version};
     if (check.built_on.empty())
@@ -191,14 +203,15 @@ std::optional<append_outcome> lmdb_journal::check_streams(event_index::batch& ba
 }
 
 append_outcome lmdb_journal::plan_one(event_index::batch& batch, append_request& request,
-                                      std::size_t number, const stream_key* keys) {
+                                      std::size_t number) {
+  (void)next_lookup(batch);
   if (auto problem = problem_with(request))
     return misused_append(*problem, request.id);
   if (!request.id.empty()) {
     if (auto before = batch.append_of(request.id))
       return already_appended{before->first, before->last};
   }
-  if (auto conflict = check_streams(batch, request, keys))
+  if (auto conflict = check_streams(batch, request))
     return *conflict;
   if (request.events.empty())
     return appended{};
@@ -223,7 +236,7 @@ append_outcome lmdb_journal::plan_one(event_index::batch& batch, append_request&
             "two of its events have the message id " + to_string(head.id), request.id));
       return take_back_and(already_appended{*before, *before});
     }
-    const auto& key = *keys++;
+    const auto& key = next_lookup(batch).stream;
     auto version = key.empty() ? 0 : batch.head_of(key).at.version + 1;
     batch.stage({.stream = key,
                  .stream_version = version,
@@ -328,119 +341,6 @@ message_id lmdb_journal::append_at(std::uint64_t position) const {
   if (auto problem = records.load(position, record))
     throw storage_exception{*problem};
   return record.view.append;
-}
-
-result<read_progress, storage_error> lmdb_journal::read(std::uint64_t from_position,
-                                                        read_limits limits,
-                                                        record_visitor visit) const {
-  read_progress progress{.next = std::max<std::uint64_t>(from_position, 1)};
-  auto last = file_->last_position();
-  if (progress.next > last)
-    return progress;
-  try {
-    journal_file::reading records{*file_};
-    parsed_record record;
-    std::uint64_t bytes_seen = 0;
-    bool more = true;
-    while (more && progress.next <= last) {
-      if (auto problem = records.load(progress.next, record))
-        return *problem;
-      bytes_seen += record.view.body.size();
-      ++progress.next;
-      ++progress.events;
-      more = visit(record.view) && progress.events < limits.events && bytes_seen < limits.bytes;
-    }
-  } catch (const lmdb_error& error) {
-    return storage_error{
-        storage_error_kind::io,
-        "cannot read the journal in " + file_->directory().string() + ": " + error.what()};
-  }
-  progress.end = progress.next > last;
-  return progress;
-}
-
-template <class F>
-auto lmdb_journal::looking_up(F f) const -> result<decltype(f()), storage_error> {
-  auto index_error = [&](const std::string& why) {
-    return storage_error{
-        storage_error_kind::damaged,
-        "the index beside the journal in " + file_->directory().string() + " cannot be read: " +
-            why + ". Stop the node and delete the folder `index`: it is then built again"};
-  };
-  try {
-    return f();
-  } catch (const lmdb_error& error) {
-    return index_error(error.what());
-  } catch (const index_unusable& error) {
-    return index_error(error.what());
-  }
-}
-
-result<read_progress, storage_error> lmdb_journal::read_stream(std::string_view stream,
-                                                               std::uint64_t from_version,
-                                                               read_limits limits,
-                                                               record_visitor visit) const {
-  read_progress progress{.next = std::max<std::uint64_t>(from_version, 1)};
-  auto key = hash_stream(stream, file_->secret());
-  auto wanted = std::max<std::uint64_t>(limits.events, 1);
-  auto positions = looking_up([&] {
-    // One more than wanted tells whether there is more.
-    return index_->positions_of(
-        key, progress.next,
-        static_cast<std::size_t>(std::min<std::uint64_t>(wanted, SIZE_MAX - 1)) + 1);
-  });
-  if (!positions)
-    return positions.error();
-  if (positions->empty())
-    return progress;
-  try {
-    journal_file::reading records{*file_};
-    parsed_record record;
-    std::uint64_t bytes_seen = 0;
-    bool more = true;
-    for (std::size_t i = 0; more && i < positions->size(); ++i) {
-      if (auto problem = records.load((*positions)[i], record))
-        return *problem;
-      if (record.view.stream != stream || record.view.stream_version != progress.next)
-        return storage_error{storage_error_kind::damaged,
-                             "the index beside the journal in " + file_->directory().string() +
-                                 " says that event " + std::to_string((*positions)[i]) +
-                                 " is version " + std::to_string(progress.next) + " of stream " +
-                                 std::string{stream} +
-                                 ", and it is not. Stop the node and delete the folder `index`: it "
-                                 "is then built again",
-                             (*positions)[i]};
-      bytes_seen += record.view.body.size();
-      ++progress.next;
-      ++progress.events;
-      more = visit(record.view) && progress.events < wanted && bytes_seen < limits.bytes;
-    }
-  } catch (const lmdb_error& error) {
-    return storage_error{
-        storage_error_kind::io,
-        "cannot read the journal in " + file_->directory().string() + ": " + error.what()};
-  }
-  progress.end = progress.events == positions->size();
-  return progress;
-}
-
-result<std::uint64_t, storage_error> lmdb_journal::stream_version(std::string_view stream) const {
-  return looking_up([&] { return index_->version_of(hash_stream(stream, file_->secret())); });
-}
-
-result<std::optional<append_positions>, storage_error> lmdb_journal::append_of(
-    message_id command) const {
-  return looking_up([&] { return index_->append_of(command); });
-}
-
-result<std::optional<std::uint64_t>, storage_error> lmdb_journal::position_of(
-    message_id event) const {
-  return looking_up([&] { return index_->position_of(event); });
-}
-
-result<std::vector<std::uint64_t>, storage_error> lmdb_journal::conversation(
-    correlation_id correlation, std::uint64_t after, std::size_t limit) const {
-  return looking_up([&] { return index_->conversation(correlation, after, limit); });
 }
 
 result<void, storage_error> lmdb_journal::merge_now() {

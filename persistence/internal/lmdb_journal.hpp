@@ -53,6 +53,11 @@ class lmdb_journal final : public journal {
     std::uint64_t stream_version = 0;
     std::uint32_t type = 0;
   };
+  /// What a plan will look up, in order: known ahead, so that memory is asked for in time.
+  struct lookup {
+    stream_key stream;
+    message_id id;
+  };
   enum class write_result { written, out_of_space, not_written, broken };
 
   [[nodiscard]] std::optional<storage_error> index_tail();
@@ -60,12 +65,11 @@ class lmdb_journal final : public journal {
   [[nodiscard]] bool plan(std::span<append_request> requests, std::span<append_outcome> outcomes,
                           const std::vector<bool>& decided);
   [[nodiscard]] append_outcome plan_one(event_index::batch& batch, append_request& request,
-                                        std::size_t number, const stream_key* keys);
+                                        std::size_t number);
   [[nodiscard]] std::optional<append_outcome> check_streams(event_index::batch& batch,
-                                                            const append_request& request,
-                                                            const stream_key*& keys);
-  void hash_and_prefetch(event_index::batch& batch, std::span<append_request> requests,
-                         const std::vector<bool>& decided);
+                                                            const append_request& request);
+  void list_lookups(std::span<append_request> requests, const std::vector<bool>& decided);
+  const lookup& next_lookup(event_index::batch& batch);
   [[nodiscard]] write_result write(std::span<append_request> requests,
                                    std::span<append_outcome> outcomes, std::vector<bool>& decided);
   void take_back();
@@ -83,7 +87,8 @@ class lmdb_journal final : public journal {
   std::string broken_;  ///< why nothing can be appended any more
   // Reused by every append.
   std::vector<placed_event> placed_;
-  std::vector<stream_key> keys_;
+  std::vector<lookup> lookups_;
+  std::size_t next_lookup_ = 0;
   bytes record_;
   bytes facts_;
 };

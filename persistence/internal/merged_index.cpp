@@ -1,5 +1,5 @@
 #include <microlith/persistence/internal/byte_order.hpp>
-#include <microlith/persistence/internal/hash.hpp>
+#include <microlith/persistence/internal/index_layout.hpp>
 #include <microlith/persistence/internal/merged_index.hpp>
 
 #include <algorithm>
@@ -11,98 +11,13 @@ namespace microlith::internal {
 
 namespace {
 
-constexpr std::uint32_t index_format = 1;
-constexpr std::string_view state_key = "state";
-constexpr std::size_t run_key_bytes = 24;
-constexpr std::size_t correlation_key_bytes = 24;
 // Keeps a slice of compaction to a few milliseconds, so that a waiting merge is not held up.
 constexpr std::size_t entries_per_slice = 65'536;
-
-constexpr std::size_t state_head_bytes = 64;
-constexpr std::size_t state_run_bytes = 16;
-
-using run_key = std::array<std::byte, run_key_bytes>;
-
-run_key key_of(const stream_key& stream, std::uint64_t version) {
-  run_key key;
-  store_id_be(key.data(), stream);
-  store_be(key.data() + id_bytes, version);
-  return key;
-}
-
-template <class Id>
-std::array<std::byte, id_bytes> id_key(const Id& id) {
-  std::array<std::byte, id_bytes> key;
-  store_id_be(key.data(), id);
-  return key;
-}
-
-bool same_stream(std::span<const std::byte> key, const run_key& wanted) {
-  return key.size() == run_key_bytes && std::memcmp(key.data(), wanted.data(), id_bytes) == 0;
-}
 
 void sort_by_age(std::vector<index_run>& runs) {
   std::sort(runs.begin(), runs.end(), [](const index_run& a, const index_run& b) {
     return a.level != b.level ? a.level > b.level : a.sequence < b.sequence;
   });
-}
-
-struct index_state {
-  std::uint32_t format = 0;
-  std::uint32_t filter_layers = 0;
-  message_id epoch;
-  std::uint64_t checkpoint = 0;
-  std::uint64_t next_sequence = 0;
-  std::uint64_t filter_added = 0;
-  std::vector<index_run> runs;
-};
-
-bytes encode_state(const index_state& state) {
-  bytes out(state_head_bytes + state.runs.size() * state_run_bytes);
-  auto* p = out.data();
-  store_le(p + 8, state.format);
-  store_le(p + 12, state.filter_layers);
-  store_id_le(p + 16, state.epoch);
-  store_le(p + 32, state.checkpoint);
-  store_le(p + 40, state.next_sequence);
-  store_le(p + 48, state.filter_added);
-  store_le(p + 56, std::uint64_t{state.runs.size()});
-  p += state_head_bytes;
-  for (const auto& run : state.runs) {
-    store_le(p, run.level);
-    store_le(p + 4, run.slot);
-    store_le(p + 8, run.sequence);
-    p += state_run_bytes;
-  }
-  store_le(out.data(), checksum(std::span<const std::byte>{out}.subspan(8), 0));
-  return out;
-}
-
-index_state decode_state(std::span<const std::byte> in) {
-  index_state state;
-  if (in.size() < state_head_bytes ||
-      load_le<std::uint64_t>(in.data()) != checksum(in.subspan(8), 0))
-    throw index_unusable{"the state of the index is damaged"};
-  const auto* p = in.data();
-  state.format = load_le<std::uint32_t>(p + 8);
-  state.filter_layers = load_le<std::uint32_t>(p + 12);
-  state.epoch = load_id_le<message_id>(p + 16);
-  state.checkpoint = load_le<std::uint64_t>(p + 32);
-  state.next_sequence = load_le<std::uint64_t>(p + 40);
-  state.filter_added = load_le<std::uint64_t>(p + 48);
-  auto count = load_le<std::uint64_t>(p + 56);
-  if (state.format != index_format)
-    throw index_unusable{"the index has another format"};
-  if (in.size() != state_head_bytes + count * state_run_bytes)
-    throw index_unusable{"the state of the index is cut"};
-  for (p += state_head_bytes; count-- > 0; p += state_run_bytes) {
-    index_run run{load_le<std::uint32_t>(p), load_le<std::uint32_t>(p + 4),
-                  load_le<std::uint64_t>(p + 8)};
-    if (run.level >= merged_index::levels || run.slot >= merged_index::slots_per_level)
-      throw index_unusable{"the state of the index names a run that cannot be"};
-    state.runs.push_back(run);
-  }
-  return state;
 }
 
 // Keys that grow go to the end of the last page, which is quick and leaves full pages behind.
@@ -151,7 +66,7 @@ void merged_index::create_or_load(message_id epoch) {
       runs_tables_[level][slot] = t.open_table(name.c_str(), MDB_CREATE);
     }
   }
-  if (auto stored = t.find(state_table_, state_key)) {
+  if (auto stored = t.find(state_table_, index_state_key)) {
     auto state = decode_state(*stored);
     if (state.epoch != epoch)
       throw index_unusable{"the index belongs to another journal"};
@@ -207,14 +122,13 @@ bool merged_index::may_hold(message_id id) const {
 
 void merged_index::write_state(lmdb_transaction& t, std::uint64_t checkpoint,
                                const std::vector<index_run>& runs) {
-  auto value = encode_state({.format = index_format,
-                             .filter_layers = static_cast<std::uint32_t>(filter_.layer_count()),
+  auto value = encode_state({.filter_layers = static_cast<std::uint32_t>(filter_.layer_count()),
                              .epoch = epoch_,
                              .checkpoint = checkpoint,
                              .next_sequence = next_sequence_,
                              .filter_added = filter_.added(),
                              .runs = runs});
-  t.put(state_table_, state_key, value);
+  t.put(state_table_, index_state_key, value);
 }
 
 std::optional<std::uint32_t> merged_index::free_slot(std::uint32_t level) const {
@@ -422,85 +336,6 @@ bool merged_index::compact() {
   else
     *active = std::move(job);
   return true;
-}
-
-merged_index::reader::reader(const merged_index& index)
-    : index_{&index}, transaction_{index.environment_, lmdb_transaction::access::read} {
-  load_runs();
-}
-
-void merged_index::reader::renew() {
-  transaction_.renew();
-  load_runs();
-}
-
-void merged_index::reader::load_runs() {
-  auto stored = transaction_.find(index_->state_table_, state_key);
-  if (!stored)
-    throw index_unusable{"the index has no state"};
-  runs_ = decode_state(*stored).runs;
-}
-
-std::optional<stream_head> merged_index::reader::head_of(const stream_key& stream) {
-  auto end = key_of(stream, std::numeric_limits<std::uint64_t>::max());
-  for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
-    lmdb_cursor cursor{transaction_, index_->table_of(*run)};
-    bool found = cursor.seek(end) ? cursor.move(MDB_PREV) : cursor.move(MDB_LAST);
-    if (found && same_stream(cursor.key(), end) && cursor.value().size() == 8)
-      return stream_head{load_be<std::uint64_t>(cursor.key().data() + id_bytes),
-                         load_le<std::uint64_t>(cursor.value().data())};
-  }
-  return std::nullopt;
-}
-
-void merged_index::reader::positions_of(const stream_key& stream, std::uint64_t from,
-                                        std::uint64_t to, std::size_t limit,
-                                        std::vector<std::uint64_t>& out) {
-  // The runs hold a stream's versions in order of age.
-  for (const auto& run : runs_) {
-    if (out.size() >= limit || from >= to)
-      return;
-    auto start = key_of(stream, from);
-    lmdb_cursor cursor{transaction_, index_->table_of(run)};
-    for (bool more = cursor.seek(start); more && out.size() < limit; more = cursor.move(MDB_NEXT)) {
-      if (!same_stream(cursor.key(), start) || cursor.value().size() != 8)
-        break;
-      auto version = load_be<std::uint64_t>(cursor.key().data() + id_bytes);
-      if (version >= to)
-        return;
-      out.push_back(load_le<std::uint64_t>(cursor.value().data()));
-      from = version + 1;
-    }
-  }
-}
-
-std::optional<std::uint64_t> merged_index::reader::position_of(message_id event) {
-  auto value = transaction_.find(index_->ids_table_, id_key(event));
-  if (!value || value->size() != 8)
-    return std::nullopt;
-  return load_le<std::uint64_t>(value->data());
-}
-
-std::optional<append_positions> merged_index::reader::append_of(message_id append) {
-  auto value = transaction_.find(index_->appends_table_, id_key(append));
-  if (!value || value->size() != 16)
-    return std::nullopt;
-  return append_positions{load_le<std::uint64_t>(value->data()),
-                          load_le<std::uint64_t>(value->data() + 8)};
-}
-
-void merged_index::reader::conversation(correlation_id correlation, std::uint64_t after,
-                                        std::size_t limit, std::vector<std::uint64_t>& out) {
-  std::array<std::byte, correlation_key_bytes> start;
-  store_id_be(start.data(), correlation);
-  store_be(start.data() + id_bytes, after + 1);
-  lmdb_cursor cursor{transaction_, index_->correlations_table_};
-  for (bool more = cursor.seek(start); more && out.size() < limit; more = cursor.move(MDB_NEXT)) {
-    auto key = cursor.key();
-    if (key.size() != correlation_key_bytes || std::memcmp(key.data(), start.data(), id_bytes) != 0)
-      break;
-    out.push_back(load_be<std::uint64_t>(key.data() + id_bytes));
-  }
 }
 
 }  // namespace microlith::internal

@@ -1,7 +1,10 @@
 #include <microlith/persistence/internal/recent_events.hpp>
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <new>
 #include <utility>
 
@@ -10,6 +13,7 @@ namespace microlith::internal {
 namespace {
 
 constexpr std::size_t smallest_table = 64;
+constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
 
 std::size_t slots_for(std::size_t entries) {
   return std::bit_ceil(std::max(entries * 2, smallest_table));
@@ -24,10 +28,19 @@ bool is_full(std::size_t used, std::size_t slots) {
 
 template <class Slot>
 recent_events::slots<Slot> recent_events::make_slots(std::size_t count) {
-  auto* memory = static_cast<Slot*>(std::calloc(count, sizeof(Slot)));
-  if (memory == nullptr)
+  const auto size = count * sizeof(Slot);
+  if (size < huge_page_bytes) {
+    slots<Slot> memory{static_cast<Slot*>(std::calloc(count, sizeof(Slot)))};
+    if (!memory)
+      throw std::bad_alloc{};
+    return memory;
+  }
+  slots<Slot> memory{static_cast<Slot*>(std::aligned_alloc(huge_page_bytes, size))};
+  if (!memory)
     throw std::bad_alloc{};
-  return slots<Slot>{memory};
+  ::madvise(memory.get(), size, MADV_HUGEPAGE);
+  std::memset(static_cast<void*>(memory.get()), 0, size);
+  return memory;
 }
 
 recent_events::recent_events(std::size_t expected_events)

@@ -82,7 +82,8 @@ class recent_events {
   struct free_memory {
     void operator()(void* p) const { std::free(p); }
   };
-  // Zeroed by the system as pages are first touched, so that a large table costs nothing at once.
+  // Zeroed by the system as pages are first touched, so that a large table costs nothing at once;
+  // in huge pages where there are any, as every lookup is somewhere else.
   template <class Slot>
   using slots = std::unique_ptr<Slot[], free_memory>;
   template <class Slot>

@@ -90,6 +90,17 @@ BOOST_AUTO_TEST_CASE(any_number_of_functions_hear_an_event) {
   BOOST_TEST(heard.count() == 9U);
 }
 
+BOOST_AUTO_TEST_CASE(several_functions_may_answer_one_event_with_events) {
+  running_node node;
+  std::vector<subscription> all;
+  for (std::int64_t i : {1, 2, 3})
+    all.push_back(node.events().subscribe<work_done>(
+        [i](const work_done&, context& ctx) { ctx.dispatch(other_work_done{i}); }));
+  BOOST_TEST(node.events().dispatch(work_done{1}).has_value());
+  node->run();
+  BOOST_TEST(node->journal().last_position() == 4U);
+}
+
 BOOST_AUTO_TEST_CASE(a_subscription_is_for_the_present_only) {
   running_node node;
   test::seen<std::int64_t> heard;
@@ -106,6 +117,7 @@ BOOST_AUTO_TEST_CASE(a_subscription_is_for_the_present_only) {
 
 BOOST_AUTO_TEST_CASE(a_subscriber_that_throws_leaves_waits_and_others_alone) {
   test::log_lines log;
+  std::optional<answer<other_work_done>> waiting;  // a wait that ends with the node
   running_node node{{worker()}, test::logging_to(log)};
   test::seen<std::int64_t> heard;
   auto broken = node.events().subscribe<work_done>([](const work_done&, context& ctx) {
@@ -114,7 +126,6 @@ BOOST_AUTO_TEST_CASE(a_subscriber_that_throws_leaves_waits_and_others_alone) {
   });
   auto sound = node.events().subscribe<work_done>([&](const work_done& e) { heard.add(e.number); });
   auto command = correlated(work{1});
-  std::optional<answer<other_work_done>> waiting;
   node.events().wait_for<other_work_done>(command.correlation, 5s,
                                           [&](const answer<other_work_done>& a) { waiting = a; });
   BOOST_TEST(answered<work_done>(node.commands().dispatch_and_wait<work_done>(command)).number ==

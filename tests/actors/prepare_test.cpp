@@ -239,6 +239,23 @@ BOOST_AUTO_TEST_CASE(work_past_its_deadline_is_not_prepared) {
   BOOST_TEST(preparations == 0);
 }
 
+BOOST_AUTO_TEST_CASE(work_that_waits_for_a_worker_past_its_deadline_is_not_prepared) {
+  fresh now;
+  running_node node{{boxes()}, {.threads = 2, .prepare_workers = 1}};
+  std::atomic<bool> second_ended{false};
+  while_preparing = [&](const guess&) {
+    while (!second_ended)
+      std::this_thread::yield();
+  };
+  auto first = correlated(guess{"a", 1});
+  BOOST_REQUIRE(node.commands().dispatch(first).has_value());
+  node.commands().dispatch_and_wait<guessed>(guess{"b", 1}, 20ms,
+                                             [&](const auto&) { second_ended = true; });
+  BOOST_TEST(!node.events().wait_for<guessed>(first.correlation, 60s).failed());
+  node.check_settled();
+  BOOST_TEST(preparations == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_blocking_wait_while_preparing_is_refused) {
   fresh now;
   running_node node{{boxes()}};

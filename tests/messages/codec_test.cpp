@@ -133,8 +133,7 @@ struct short_wait {
 BOOST_DESCRIBE_STRUCT(short_wait, (), (wait))
 
 bytes golden(const char* name) {
-  auto path =
-      std::filesystem::path{__FILE__}.parent_path().parent_path() / "golden/messages" / name;
+  auto path = std::filesystem::path{MICROLITH_TESTS_DIR} / "golden/messages" / name;
   std::ifstream file{path};
   BOOST_REQUIRE_MESSAGE(file, "cannot read " << path);
   bytes out;

@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(a_record_holds_everything_that_was_put_into_it) {
 }
 
 BOOST_AUTO_TEST_CASE(records_of_layout_1_are_readable_for_ever) {
-  std::ifstream file{std::filesystem::path{__FILE__}.parent_path().parent_path() /
+  std::ifstream file{std::filesystem::path{MICROLITH_TESTS_DIR} /
                      "golden/persistence/record_v1.hex"};
   std::string text{std::istreambuf_iterator<char>{file}, {}};
   BOOST_TEST_REQUIRE(!text.empty());

@@ -1,0 +1,148 @@
+// Admission given back, messages on their way, the clock, and lent actors.
+
+#include <microlith/actors/internal/actors_part.hpp>
+
+namespace microlith::internal {
+
+runtime::actors_part::actors_part(node_options given)
+    : options{std::move(given)},
+      epoch_steady_{std::chrono::steady_clock::now()},
+      epoch_wall_{std::chrono::time_point_cast<std::chrono::microseconds>(
+          std::chrono::system_clock::now())} {
+  for (auto kind : {bus_kind::command, bus_kind::query, bus_kind::event})
+    bus(kind).kind = kind;
+  bus(bus_kind::command).admitted.bound(options.max_commands_in_flight);
+  bus(bus_kind::query).admitted.bound(options.max_queries_in_flight);
+  bus(bus_kind::event).admitted.bound(options.max_events_in_flight);
+  own_facts = std::make_shared<const conversation_facts>(
+      conversation_facts{.origin = options.name, .principal = {}, .headers = {}});
+}
+
+caf::scheduler::test_coordinator& runtime::actors_part::test_scheduler() {
+  return dynamic_cast<caf::scheduler::test_coordinator&>(system->scheduler());
+}
+
+steady_time runtime::actors_part::now() const {
+  if (deterministic())
+    return const_cast<actors_part*>(this)->system->clock().now();
+  return std::chrono::steady_clock::now();
+}
+
+wall_time runtime::actors_part::wall_now() const {
+  using std::chrono::microseconds;
+  if (deterministic()) {
+    // A fixed day, so that runs repeat: 2026-01-01 00:00 UTC and the virtual time since the start.
+    constexpr wall_time start{std::chrono::sys_days{std::chrono::year{2026} / 1 / 1}};
+    return start + std::chrono::duration_cast<microseconds>(now() - epoch_steady_);
+  }
+  return std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
+}
+
+void runtime::actors_part::release(const envelope& message) {
+  const auto& head = message.head();
+  if (head.id != head.root)
+    return;
+  switch (message.type().kind) {
+    case message_kind::command:
+      bus(bus_kind::command).admitted.leave();
+      break;
+    case message_kind::query:
+      bus(bus_kind::query).admitted.leave();
+      break;
+    default:
+      bus(bus_kind::event).admitted.leave();
+  }
+}
+
+void runtime::actors_part::finished(const envelope& message, accepted how) {
+  talks->finish(message.head().correlation, message.head().id, how, now());
+  release(message);
+}
+
+void runtime::actors_part::failed(const envelope& message, failure why) {
+  why.message = message.head().id;
+  talks->fail(message.head().correlation, message.head().root, std::move(why), now());
+  release(message);
+}
+
+void runtime::actors_part::forward(bus_kind kind, envelope message) {
+  auto& to = bus(kind);
+  if (message.type().kind == message_kind::response) {
+    talks->pass(message, now());
+    return;
+  }
+  to.sent.fetch_add(1, std::memory_order_relaxed);
+  caf::anon_send(to.actor, std::move(message));
+}
+
+void runtime::actors_part::append(append_job&& job) {
+  writer_sent.fetch_add(1, std::memory_order_relaxed);
+  caf::anon_send(writer, std::move(job));
+}
+
+void runtime::actors_part::log(log_level level, const std::string& text) const {
+  if (options.log)
+    options.log(level, text);
+}
+
+void runtime::actors_part::around_handle(bus_kind kind, const envelope& message,
+                                         const std::function<void()>& handle) {
+  auto& at = bus(kind);
+  if (!at.has_handle_middleware.load(std::memory_order_relaxed)) {
+    handle();
+    return;
+  }
+  auto around = at.around_handle.get();
+  std::size_t next = 0;
+  std::function<void()> go = [&] {
+    if (next < around->size())
+      (*around)[next++](message, go);
+    else
+      handle();
+  };
+  go();
+}
+
+std::unique_ptr<caf::scoped_actor> runtime::actors_part::borrow() {
+  {
+    std::lock_guard lock{pool_mutex_};
+    if (!pool_.empty()) {
+      auto self = std::move(pool_.back());
+      pool_.pop_back();
+      return self;
+    }
+  }
+  return std::make_unique<caf::scoped_actor>(*system);
+}
+
+void runtime::actors_part::give_back(std::unique_ptr<caf::scoped_actor> self) {
+  constexpr std::size_t max_pooled = 64;
+  std::lock_guard lock{pool_mutex_};
+  if (!pool_closed_ && pool_.size() < max_pooled)
+    pool_.push_back(std::move(self));
+}
+
+void runtime::actors_part::close_pool() {
+  std::lock_guard lock{pool_mutex_};
+  pool_closed_ = true;
+  pool_.clear();
+}
+
+void runtime::actors_part::call_back(callback_message&& message) {
+  {
+    std::shared_lock lock{callback_mutex_};
+    if (!stopped.load(std::memory_order_relaxed)) {
+      caf::anon_send(callbacks, std::move(message));
+      return;
+    }
+  }
+  message.then(std::move(message.answer));
+}
+
+void runtime::actors_part::close_callbacks() {
+  // What was sent before reaches the callback actor before its stop does.
+  std::unique_lock lock{callback_mutex_};
+  stopped.store(true, std::memory_order_release);
+}
+
+}  // namespace microlith::internal
