@@ -17,6 +17,9 @@
 
 namespace microlith::internal {
 
+/// The longest message: a body of 16 MiB in its envelope. A longer one is never taken.
+inline constexpr std::size_t max_link_message_bytes = (std::size_t{16} << 20) + (64 << 10);
+
 enum class sent : std::uint8_t {
   taken,
   overloaded,   ///< the peer does not keep up: nothing was kept, nothing will arrive
