@@ -32,6 +32,8 @@ inline constexpr std::size_t read_bytes = 64 << 10;
 inline constexpr std::size_t receive_window_bytes = 4 << 20;
 /// Taken and not acknowledged while nothing is sent that would carry the acknowledgement.
 inline constexpr std::size_t acknowledge_after_bytes = 64 << 10;
+// Or a peer could wait for room, and we for more to acknowledge.
+static_assert(receive_window_bytes > max_record_bytes + 2 * acknowledge_after_bytes);
 
 inline constexpr std::size_t max_node_name_bytes = 64;
 /// Connections of which it is not known yet whose they are; past it the oldest one makes room.
