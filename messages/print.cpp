@@ -192,12 +192,6 @@ class printer final : public value_visitor {
 
 }  // namespace
 
-std::string print_text(std::string_view text) {
-  printer visitor;
-  visitor.text(text);
-  return visitor.take();
-}
-
 std::string print_erased(const void* value, visit_function visit) {
   printer visitor;
   visit(value, visitor);
@@ -205,3 +199,13 @@ std::string print_erased(const void* value, visit_function visit) {
 }
 
 }  // namespace microlith::internal
+
+namespace microlith {
+
+std::string print_text(std::string_view text) {
+  internal::printer visitor;
+  visitor.text(text);
+  return visitor.take();
+}
+
+}  // namespace microlith

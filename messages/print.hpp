@@ -22,6 +22,9 @@ inline constexpr std::size_t max_printed_elements = 32;
 /// Bytes of the whole line, give or take the last field.
 inline constexpr std::size_t max_printed_bytes = 4096;
 
+/// A text as it appears in a printed message: in quotes and escaped where it is not plain, and cut.
+[[nodiscard]] std::string print_text(std::string_view text);
+
 namespace internal {
 
 /// Calls `visit_value` for a value whose type is not known here.
@@ -31,9 +34,6 @@ template <class T>
 void visit_erased(const void* value, value_visitor& visitor) {
   visit_value(*static_cast<const T*>(value), visitor);
 }
-
-/// A text as it appears in a printed message: in quotes and escaped where it is not plain, and cut.
-[[nodiscard]] std::string print_text(std::string_view text);
 
 [[nodiscard]] std::string print_erased(const void* value, visit_function visit);
 

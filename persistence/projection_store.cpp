@@ -1,7 +1,6 @@
-#include <microlith/persistence/internal/byte_order.hpp>
 #include <microlith/persistence/internal/data_file.hpp>
-#include <microlith/persistence/internal/hash.hpp>
 #include <microlith/persistence/internal/lmdb.hpp>
+#include <microlith/persistence/internal/projection_layout.hpp>
 #include <microlith/persistence/internal/table_bank.hpp>
 #include <microlith/persistence/projection_store.hpp>
 
@@ -20,10 +19,8 @@ using internal::lmdb_transaction;
 
 namespace {
 
-constexpr std::uint32_t store_format = 1;
-constexpr std::string_view state_key = "state";
-constexpr std::size_t state_bytes = 56;
-constexpr std::size_t banks = 2;
+constexpr auto state_key = internal::projection_state_key;
+constexpr auto banks = internal::projection_banks;
 // A checkpoint that no row depends on is written this often: after a start as many are skipped
 // again.
 constexpr std::uint64_t events_between_bare_checkpoints = 100'000;
@@ -31,37 +28,7 @@ constexpr std::uint64_t rebuild_page_events = 50'000;
 // A projection's share of the address space that a journal reserves.
 constexpr unsigned map_share = 16;
 
-struct store_state {
-  message_id epoch;
-  std::uint64_t fingerprint = 0;
-  std::uint64_t checkpoint = 0;
-  std::uint64_t bank = 0;
-};
-
-std::array<std::byte, state_bytes> encode_state(const store_state& state) {
-  using namespace internal;
-  std::array<std::byte, state_bytes> out{};
-  auto* p = out.data();
-  store_le(p + 8, store_format);
-  store_id_le(p + 16, state.epoch);
-  store_le(p + 32, state.fingerprint);
-  store_le(p + 40, state.checkpoint);
-  store_le(p + 48, state.bank);
-  store_le(p, checksum(std::span<const std::byte>{out}.subspan(8), 0));
-  return out;
-}
-
-std::optional<store_state> decode_state(std::span<const std::byte> in) {
-  using namespace internal;
-  const auto* p = in.data();
-  if (in.size() != state_bytes || load_le<std::uint64_t>(p) != checksum(in.subspan(8), 0) ||
-      load_le<std::uint32_t>(p + 8) != store_format || load_le<std::uint64_t>(p + 48) >= banks)
-    return std::nullopt;
-  return store_state{.epoch = load_id_le<message_id>(p + 16),
-                     .fingerprint = load_le<std::uint64_t>(p + 32),
-                     .checkpoint = load_le<std::uint64_t>(p + 40),
-                     .bank = load_le<std::uint64_t>(p + 48)};
-}
+using store_state = internal::projection_state;
 
 }  // namespace
 
@@ -79,7 +46,7 @@ class projection_store::state {
              .sync = options.sync,
              .sync_meta = false}} {
     lmdb_transaction t{environment_, lmdb_transaction::access::write};
-    state_table_ = t.open_table("projection", MDB_CREATE);
+    state_table_ = t.open_table(internal::projection_table_name, MDB_CREATE);
     for (std::size_t bank = 0; bank < banks; ++bank) {
       for (const auto& table : definition_.tables()) {
         auto name = std::string{bank == 0 ? "a." : "b."} + table.name;
@@ -95,9 +62,9 @@ class projection_store::state {
     auto stored = t.find(state_table_, state_key);
     kept_ = {.epoch = epoch, .fingerprint = definition_.fingerprint()};
     if (!stored) {
-      t.put(state_table_, state_key, encode_state(kept_));
+      t.put(state_table_, state_key, internal::encode_projection_state(kept_));
     } else {
-      auto state = decode_state(*stored);
+      auto state = internal::decode_projection_state(*stored);
       if (!state || state->epoch != epoch || state->fingerprint != kept_.fingerprint ||
           state->checkpoint > journal_end)
         return false;
@@ -152,7 +119,7 @@ class projection_store::state {
       state.bank = fresh;
       state.checkpoint = done;
       empty(swap, kept_.bank);
-      swap.put(state_table_, state_key, encode_state(state));
+      swap.put(state_table_, state_key, internal::encode_projection_state(state));
       swap.commit();
       kept_ = state;
     } catch (const lmdb_error& error) {
@@ -168,7 +135,7 @@ class projection_store::state {
     try {
       lmdb_transaction t{environment_, lmdb_transaction::access::read};
       auto stored = t.find(state_table_, state_key);
-      auto state = stored ? decode_state(*stored) : std::nullopt;
+      auto state = stored ? internal::decode_projection_state(*stored) : std::nullopt;
       if (!state)
         throw storage_exception{
             {storage_error_kind::damaged,
@@ -238,7 +205,7 @@ class projection_store::state {
       if (worth_writing) {
         if (!t)
           t.emplace(environment_, lmdb_transaction::access::write);
-        t->put(state_table_, state_key, encode_state(state));
+        t->put(state_table_, state_key, internal::encode_projection_state(state));
         t->commit();
         kept_ = state;
       }

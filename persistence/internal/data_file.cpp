@@ -69,7 +69,8 @@ std::optional<meta_page> read_meta_at(int file, std::uint64_t offset) {
       return std::nullopt;
     hash = checksum(page, hash);
   }
-  return meta_page{.transaction = meta.transaction,
+  return meta_page{.number = offset / meta.free.pad,
+                   .transaction = meta.transaction,
                    .last_page = meta.last_page,
                    .page_bytes = meta.free.pad,
                    .main_root = meta.main.root,
@@ -78,6 +79,14 @@ std::optional<meta_page> read_meta_at(int file, std::uint64_t offset) {
 }
 
 }  // namespace
+
+std::optional<meta_page> newest_meta_page(int file) {
+  auto first = read_meta_at(file, 0);
+  // With a damaged first page the size of pages is not known; the machine's is the likely one.
+  auto page_bytes = first ? first->page_bytes : static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  auto second = read_meta_at(file, page_bytes);
+  return second && (!first || second->transaction > first->transaction) ? second : first;
+}
 
 std::optional<data_file_state> inspect_data_file(const std::filesystem::path& file) {
   int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
@@ -88,14 +97,7 @@ std::optional<data_file_state> inspect_data_file(const std::filesystem::path& fi
   if (::fstat(fd, &status) == 0 && status.st_size > 0) {
     state.emplace();
     state->file_bytes = static_cast<std::uint64_t>(status.st_size);
-    auto first = read_meta_at(fd, 0);
-    // With a damaged first page the size of pages is not known; the machine's is the likely one.
-    auto page_bytes =
-        first ? first->page_bytes : static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-    auto second = read_meta_at(fd, page_bytes);
-    state->newest = first;
-    if (second && (!first || second->transaction > first->transaction))
-      state->newest = second;
+    state->newest = newest_meta_page(fd);
   }
   ::close(fd);
   return state;

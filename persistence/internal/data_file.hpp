@@ -16,6 +16,7 @@ namespace microlith::internal {
 
 /// One of the two meta pages; commits take turns.
 struct meta_page {
+  std::uint64_t number = 0;  ///< 0 or 1
   std::uint64_t transaction = 0;
   std::uint64_t last_page = 0;  ///< the file holds pages 0 to this one
   std::uint64_t page_bytes = 0;
@@ -33,6 +34,9 @@ struct data_file_state {
 
 /// Absent where there is no file, or an empty one.
 [[nodiscard]] std::optional<data_file_state> inspect_data_file(const std::filesystem::path& file);
+
+/// The newer of the two, from an open file; absent where neither is one.
+[[nodiscard]] std::optional<meta_page> newest_meta_page(int file);
 
 /// Whether LMDB can open the environment in a directory without dying of it; so where there is
 /// none.

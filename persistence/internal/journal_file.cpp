@@ -1,7 +1,7 @@
 #include <microlith/persistence/internal/byte_order.hpp>
 #include <microlith/persistence/internal/data_file.hpp>
-#include <microlith/persistence/internal/hash.hpp>
 #include <microlith/persistence/internal/journal_file.hpp>
+#include <microlith/persistence/internal/journal_layout.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,14 +15,6 @@
 namespace microlith::internal {
 
 namespace {
-
-constexpr std::uint32_t journal_format = 1;
-// Plain keys of LMDB's main table, beside the names of tables: that page is written by every commit
-// anyway.
-constexpr std::string_view meta_key = "microlith.meta";
-constexpr std::string_view state_key = "microlith.state";
-constexpr std::size_t meta_bytes = 32 + sizeof(name_secret);
-constexpr std::size_t state_bytes = 24;
 
 // How far offsets and sizes on a damaged page can lead past it. The file is kept longer than what
 // is in use by as much (a hole, which takes no room), so that LMDB meets zeros there and not a
@@ -134,19 +126,14 @@ storage_error journal_file::damaged(const std::string& what, std::uint64_t posit
 
 void journal_file::create() {
   lmdb_transaction t{environment_, lmdb_transaction::access::write};
-  records_table_ = t.open_table("records", MDB_CREATE);
-  types_table_ = t.open_table("types", MDB_CREATE);
+  records_table_ = t.open_table(records_table_name, MDB_CREATE);
+  types_table_ = t.open_table(types_table_name, MDB_CREATE);
   main_table_ = t.open_table(nullptr, 0);
   epoch_ = message_id::make();
   std::random_device random;
   std::generate(secret_.begin(), secret_.end(),
                 [&] { return static_cast<std::byte>(random() & 0xFF); });
-  std::array<std::byte, meta_bytes> meta{};
-  store_le(meta.data() + 8, journal_format);
-  store_id_le(meta.data() + 16, epoch_);
-  std::copy(secret_.begin(), secret_.end(), meta.begin() + 32);
-  store_le(meta.data(), checksum(std::span<const std::byte>{meta}.subspan(8), 0));
-  t.put(main_table_, meta_key, meta);
+  t.put(main_table_, journal_meta_key, encode_meta({journal_format, epoch_, secret_}));
   t.commit();
 }
 
@@ -155,23 +142,23 @@ std::optional<storage_error> journal_file::load(const std::optional<witnessed>& 
     create();
   lmdb_transaction t{environment_, lmdb_transaction::access::read};
   if (!is_new_) {
-    records_table_ = t.open_table("records", 0);
-    types_table_ = t.open_table("types", 0);
+    records_table_ = t.open_table(records_table_name, 0);
+    types_table_ = t.open_table(types_table_name, 0);
     main_table_ = t.open_table(nullptr, 0);
   }
   remember_end();
   find_map(t);
-  auto meta = t.find(main_table_, meta_key);
-  if (!meta || meta->size() != meta_bytes ||
-      load_le<std::uint64_t>(meta->data()) != checksum(meta->subspan(8), 0))
+  auto stored = t.find(main_table_, journal_meta_key);
+  auto meta = stored ? decode_meta(*stored) : std::nullopt;
+  if (!meta)
     return damaged("its description of itself is not there or does not fit its checksum");
-  if (auto format = load_le<std::uint32_t>(meta->data() + 8); format != journal_format)
+  if (meta->format != journal_format)
     return storage_error{storage_error_kind::unusable,
                          "the journal in " + directory_.string() + " has format " +
-                             std::to_string(format) + ", this program knows " +
+                             std::to_string(meta->format) + ", this program knows " +
                              std::to_string(journal_format) + ": use a newer program"};
-  epoch_ = load_id_le<message_id>(meta->data() + 16);
-  std::copy_n(meta->begin() + 32, secret_.size(), secret_.begin());
+  epoch_ = meta->epoch;
+  secret_ = meta->secret;
 
   std::uint64_t last = 0;
   {
@@ -191,15 +178,14 @@ std::optional<storage_error> journal_file::load(const std::optional<witnessed>& 
         return damaged("its table of types is not what was written");
     }
   }
-  if (auto state = t.find(main_table_, state_key)) {
-    if (state->size() != state_bytes ||
-        load_le<std::uint64_t>(state->data()) != checksum(state->subspan(8), 0))
+  if (auto found = t.find(main_table_, journal_state_key)) {
+    auto state = decode_journal_state(*found);
+    if (!state)
       return damaged("its state does not fit its checksum");
-    if (load_le<std::uint64_t>(state->data() + 8) != last)
-      return damaged("it should end at event " +
-                     std::to_string(load_le<std::uint64_t>(state->data() + 8)) +
+    if (state->last_position != last)
+      return damaged("it should end at event " + std::to_string(state->last_position) +
                      " and ends at event " + std::to_string(last));
-    running_hash_ = load_le<std::uint64_t>(state->data() + 16);
+    running_hash_ = state->running_hash;
   } else if (last != 0) {
     return damaged("its state is missing");
   }
@@ -251,7 +237,7 @@ void journal_file::find_map(const lmdb_transaction& t) {
       mdb_env_info(environment_.get(), &info) != 0)
     return;
   auto meta = read_meta_page(file, info.me_last_txnid, page_bytes_);
-  auto value = t.find(main_table_, meta_key);
+  auto value = t.find(main_table_, journal_meta_key);
   if (!meta || !value || meta->main_depth != 1)
     return;
   auto page = reinterpret_cast<std::uintptr_t>(value->data()) & ~(page_bytes_ - 1);
@@ -293,11 +279,8 @@ std::uint64_t journal_file::writing::commit() {
     store_be(key.data(), type->id);
     transaction_.put(file_.types_table_, key, encode_type(*type));
   }
-  std::array<std::byte, state_bytes> state;
-  store_le(state.data() + 8, position_);
-  store_le(state.data() + 16, running_hash_);
-  store_le(state.data(), checksum(std::span<const std::byte>{state}.subspan(8), 0));
-  transaction_.put(file_.main_table_, state_key, state);
+  transaction_.put(file_.main_table_, journal_state_key,
+                   encode_journal_state({position_, running_hash_}));
   transaction_.commit();
 
   file_.types_.committed();

@@ -1,0 +1,74 @@
+#include "microlith/program.hpp"
+
+#include "microlith/command.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <exception>
+#include <iostream>
+
+namespace tool {
+
+namespace {
+
+constexpr const char* version = "microlith " MICROLITH_VERSION;
+
+struct command_group {
+  const char* name;
+  const char* description;
+  add_commands add;
+};
+
+constexpr command_group groups[] = {
+    {"journal", "Look at the events of a data directory", add_journal_commands},
+};
+
+const char* const examples = R"(
+Examples:
+  microlith journal stats --data /srv/auth          how much is there
+  microlith journal ls --data /srv/auth --type auth.user_registered_event --json
+  microlith journal --help                          the commands of a group
+
+Exit code: 0 fine, 1 found damage, 2 wrong use or could not be done.)";
+
+std::string first_line(std::string text) {
+  return text.substr(0, text.find('\n'));
+}
+
+int parse_and_run(int argc, const char* const* argv) {
+  chosen_command chosen;
+  CLI::App app{"Looks at, checks and copies what a Microlith node keeps on disk.", "microlith"};
+  app.footer(examples);
+  app.set_version_flag("--version", version, "Print the version and exit");
+  app.require_subcommand(1);
+  for (const auto& group : groups) {
+    auto* sub = app.add_subcommand(group.name, group.description);
+    sub->require_subcommand(1);
+    group.add(*sub, chosen);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& asked) {
+    return app.exit(asked);
+  } catch (const CLI::CallForAllHelp& asked) {
+    return app.exit(asked);
+  } catch (const CLI::CallForVersion&) {
+    std::cout << version << '\n';
+    return finish_output();
+  } catch (const CLI::ParseError& error) {
+    return complain(first_line(error.what()) + "; see microlith --help");
+  }
+  return chosen.run ? chosen.run() : complain("no command; see microlith --help");
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv) {
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const std::exception& error) {
+    return complain(error.what());
+  }
+}
+
+}  // namespace tool

@@ -1,0 +1,173 @@
+#include <microlith/persistence/internal/byte_order.hpp>
+#include <microlith/persistence/internal/journal_pages.hpp>
+#include <microlith/persistence/internal/type_registry.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace microlith::internal {
+
+namespace {
+
+// Each follows a look that was overtaken by two commits. Reading what a look needs takes far less
+// time than two commits do, so a reader that has been overtaken so often is not being scheduled.
+constexpr unsigned max_attempts = 10'000;
+
+std::filesystem::path data_file_in(const std::filesystem::path& directory) {
+  auto file = directory / "data.mdb";
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) {
+    // Not `filesystem_error`'s words: they do not say what to do.
+    auto why = error ? error.message() : "there is no data.mdb";
+    throw storage_exception{
+        {storage_error_kind::unusable,
+         "cannot read a journal in " + directory.string() + ": " + why +
+             ". Name a node's data directory: the one that holds the folder `journal`"}};
+  }
+  return file;
+}
+
+std::span<const std::byte> as_key(std::string_view name) {
+  return std::as_bytes(std::span{name.data(), name.size()});
+}
+
+}  // namespace
+
+journal_pages::journal_pages(const std::filesystem::path& directory)
+    : directory_{directory}, file_{data_file_in(directory)} {
+  refresh();
+}
+
+storage_error journal_pages::damaged(const std::string& what, std::uint64_t position) const {
+  std::string text = position == 0 ? "the journal" : "event " + std::to_string(position);
+  text += " in " + directory_.string() + " is damaged: " + what +
+          ". Stop the node and restore a backup";
+  if (position > 1)
+    text += "; the events before it can be read";
+  return {storage_error_kind::damaged, std::move(text), position};
+}
+
+void journal_pages::refresh() {
+  for (unsigned attempt = 0; attempt < max_attempts; ++attempt) {
+    auto seen = file_.look();
+    if (!seen) {
+      if (file_.bytes() == 0)
+        throw storage_exception{{storage_error_kind::unusable,
+                                 "the journal in " + directory_.string() +
+                                     " is empty: a node has begun to make it, and has not ended"}};
+      throw storage_exception{damaged("neither meta page of data.mdb is one")};
+    }
+    if (seen->transaction == snapshot_.transaction && seen->page_bytes == snapshot_.page_bytes)
+      return;
+    snapshot_ = *seen;
+    try {
+      look();
+      if (intact())
+        return;
+    } catch (const page_error& error) {
+      if (intact())
+        throw storage_exception{damaged(error.what())};
+    } catch (const storage_exception&) {
+      if (intact())
+        throw;
+    }
+    snapshot_ = {};
+  }
+  throw storage_exception{
+      {storage_error_kind::io, "cannot read the journal in " + directory_.string() +
+                                   ": it is written to faster than it is read"}};
+}
+
+void journal_pages::look() {
+  cursor_.reset();
+  at_ = 0;
+  records_ = {};
+  types_tree_ = {};
+  std::optional<journal_meta> meta;
+  std::optional<journal_state> state;
+  page_cursor main{file_, snapshot_, snapshot_.main};
+  for (bool more = main.first(); more; more = main.next()) {
+    auto is = [&](std::string_view name) { return std::ranges::equal(main.key(), as_key(name)); };
+    if (is(journal_meta_key)) {
+      meta = decode_meta(main.value());
+      if (!meta)
+        throw storage_exception{damaged("its description of itself does not fit its checksum")};
+    } else if (is(journal_state_key)) {
+      state = decode_journal_state(main.value());
+      if (!state)
+        throw storage_exception{damaged("its state does not fit its checksum")};
+    } else if (is(records_table_name)) {
+      records_ = main.tree().value_or(page_tree{});
+    } else if (is(types_table_name)) {
+      types_tree_ = main.tree().value_or(page_tree{});
+    }
+  }
+  if (!meta)
+    throw storage_exception{
+        {storage_error_kind::unusable,
+         "data.mdb in " + directory_.string() + " is no journal, or one that was never finished"}};
+  if (meta->format != journal_format)
+    throw storage_exception{{storage_error_kind::unusable,
+                             "the journal in " + directory_.string() + " has format " +
+                                 std::to_string(meta->format) + ", this program knows " +
+                                 std::to_string(journal_format) + ": use a newer program"}};
+  meta_ = *meta;
+  if (!state && records_.root != no_page)
+    throw storage_exception{damaged("its state is missing")};
+  state_ = state.value_or(journal_state{});
+
+  page_cursor types{file_, snapshot_, types_tree_};
+  std::size_t count = 0;
+  for (bool more = types.first(); more; more = types.next()) {
+    auto key = types.key();
+    auto id = key.size() == 4 ? load_be<std::uint32_t>(key.data()) : 0;
+    auto type = decode_type(id, types.value());
+    if (!type || id != ++count)
+      throw storage_exception{damaged("its table of types is not what was written")};
+    // Views point to those that are there already.
+    if (count > types_.size())
+      types_.push_back(std::make_unique<stored_type>(std::move(*type)));
+  }
+}
+
+std::string journal_pages::find_record(std::uint64_t position, parsed_record& out) {
+  std::array<std::byte, 8> key;
+  store_be(key.data(), position);
+  bool found = false;
+  try {
+    if (!cursor_)
+      cursor_.emplace(file_, snapshot_, records_);
+    found = at_ != 0 && at_ + 1 == position ? cursor_->next() : cursor_->seek(key);
+    at_ = 0;
+    if (!found || !std::ranges::equal(cursor_->key(), key))
+      return "it is missing";
+    if (const char* problem = parse_record(position, cursor_->value(), out))
+      return problem;
+  } catch (const page_error& error) {
+    at_ = 0;
+    return error.what();
+  }
+  if (out.type == 0 || out.type > types_.size())
+    return "its type is not in the table of types";
+  at_ = position;
+  out.view.type = types_[out.type - 1].get();
+  return {};
+}
+
+std::optional<storage_error> journal_pages::load(std::uint64_t position, parsed_record& out) {
+  for (unsigned attempt = 0; attempt < max_attempts; ++attempt) {
+    // A record whose checksum fits its position is the one that was written, whatever has become of
+    // the pages on the way to it.
+    auto problem = find_record(position, out);
+    if (problem.empty())
+      return std::nullopt;
+    if (intact())
+      return damaged(problem, position);
+    refresh();
+  }
+  return storage_error{storage_error_kind::io, "cannot read the journal in " + directory_.string() +
+                                                   ": it is written to faster than it is read"};
+}
+
+}  // namespace microlith::internal

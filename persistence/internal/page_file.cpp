@@ -1,0 +1,386 @@
+#include <microlith/persistence/internal/data_file.hpp>
+#include <microlith/persistence/internal/page_file.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+namespace microlith::internal {
+
+namespace {
+
+// mdb.c: MDB_page, MDB_node, MDB_db. Native words and byte order, as LMDB itself has them.
+constexpr std::size_t page_head_bytes = 16;
+constexpr std::size_t node_head_bytes = 8;
+constexpr std::size_t tree_bytes = 48;
+constexpr std::uint16_t branch_page = 0x01;
+constexpr std::uint16_t leaf_page = 0x02;
+constexpr std::uint16_t overflow_page = 0x04;
+constexpr std::uint16_t node_overflows = 0x01;
+constexpr std::uint16_t node_is_tree = 0x02;
+constexpr std::size_t max_depth = 32;
+constexpr std::uint64_t first_tree_page = 2;
+// A commit may overwrite what the commit before the last one has freed, and the next may be on its
+// way: a snapshot is whole as long as at most one commit has followed.
+constexpr std::uint64_t harmless_commits = 1;
+constexpr unsigned max_looks = 1000;
+
+template <class T>
+T load(const std::byte* from) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+std::string number_text(std::uint64_t page) {
+  return "page " + std::to_string(page);
+}
+
+page_tree tree_from(const std::byte* raw) {
+  return {.flags = load<std::uint16_t>(raw + 4),
+          .depth = load<std::uint16_t>(raw + 6),
+          .branch_pages = load<std::uint64_t>(raw + 8),
+          .leaf_pages = load<std::uint64_t>(raw + 16),
+          .overflow_pages = load<std::uint64_t>(raw + 24),
+          .entries = load<std::uint64_t>(raw + 32),
+          .root = load<std::uint64_t>(raw + 40)};
+}
+
+}  // namespace
+
+page_file_error::page_file_error(int code, const std::string& attempted)
+    : std::runtime_error{attempted + ": " + std::generic_category().message(code)}, code_{code} {}
+
+page_file::page_file(std::filesystem::path file)
+    : path_{std::move(file)}, file_{::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)} {
+  if (file_ < 0)
+    throw page_file_error{errno, "open " + path_.string()};
+  struct stat status {};
+  if (::fstat(file_, &status) != 0 || !S_ISREG(status.st_mode)) {
+    ::close(file_);
+    throw page_file_error{EINVAL, "open " + path_.string() + ", which is no file"};
+  }
+}
+
+page_file::~page_file() {
+  ::close(file_);
+}
+
+std::uint64_t page_file::bytes() const {
+  struct stat status {};
+  return ::fstat(file_, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+std::optional<page_snapshot> page_file::look() const {
+  // What follows page head, magic, version, address and map size: two trees, last page,
+  // transaction.
+  constexpr std::size_t trees_at = page_head_bytes + 24;
+  constexpr std::size_t end_at = trees_at + 2 * tree_bytes;
+  std::array<std::byte, end_at + 16> raw;
+  for (unsigned attempt = 0; attempt < max_looks; ++attempt) {
+    auto newest = newest_meta_page(file_);
+    if (!newest)
+      return std::nullopt;
+    if (::pread(file_, raw.data(), raw.size(),
+                static_cast<off_t>(newest->number * newest->page_bytes)) !=
+        static_cast<ssize_t>(raw.size()))
+      return std::nullopt;
+    page_snapshot seen{.transaction = newest->transaction,
+                       .last_page = newest->last_page,
+                       .page_bytes = newest->page_bytes,
+                       .free = tree_from(raw.data() + trees_at),
+                       .main = tree_from(raw.data() + trees_at + tree_bytes),
+                       .hash = newest->hash};
+    // A commit may have come between: then it is another transaction's page by now.
+    if (load<std::uint64_t>(raw.data() + end_at) == seen.last_page &&
+        load<std::uint64_t>(raw.data() + end_at + 8) == seen.transaction && intact(seen))
+      return seen;
+  }
+  return std::nullopt;
+}
+
+bool page_file::intact(const page_snapshot& seen) const {
+  auto now = newest_meta_page(file_);
+  return now && now->transaction >= seen.transaction &&
+         now->transaction - seen.transaction <= harmless_commits;
+}
+
+void page_file::read(const page_snapshot& seen, std::uint64_t page,
+                     std::span<std::byte> out) const {
+  auto at = page * seen.page_bytes;
+  while (!out.empty()) {
+    auto got = ::pread(file_, out.data(), out.size(), static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      throw page_file_error{errno, "read " + number_text(page) + " of " + path_.string()};
+    if (got == 0)
+      throw page_error{number_text(page) + " is behind the end of the file"};
+    at += static_cast<std::uint64_t>(got);
+    out = out.subspan(static_cast<std::size_t>(got));
+  }
+}
+
+page_cursor::page_cursor(const page_file& file, const page_snapshot& seen, const page_tree& tree,
+                         page_listener* listener, bool integer_keys)
+    : file_{&file},
+      snapshot_{seen},
+      listener_{listener},
+      integer_keys_{integer_keys},
+      root_{tree.root} {
+  if (root_ == no_page)
+    return;
+  if (tree.depth == 0 || tree.depth > max_depth)
+    fail(root_, "is the root of a tree that is " + std::to_string(tree.depth) + " pages deep");
+  levels_.resize(tree.depth);
+}
+
+void page_cursor::fail(std::uint64_t page, const std::string& what) {
+  throw page_error{number_text(page) + " " + what};
+}
+
+int page_cursor::compare(std::span<const std::byte> a, std::span<const std::byte> b) const {
+  if (integer_keys_) {
+    auto left = a.size() == 8 ? internal::load<std::uint64_t>(a.data()) : 0;
+    auto right = b.size() == 8 ? internal::load<std::uint64_t>(b.data()) : 0;
+    return left < right ? -1 : left > right ? 1 : 0;
+  }
+  auto common = std::min(a.size(), b.size());
+  int order = common == 0 ? 0 : std::memcmp(a.data(), b.data(), common);
+  if (order != 0 || a.size() == b.size())
+    return order;
+  return a.size() < b.size() ? -1 : 1;
+}
+
+page_cursor::node page_cursor::node_at(const level& l, std::size_t index) const {
+  // `check_nodes` has seen that all of it lies within the page.
+  const auto* page = l.page.data();
+  const auto* at =
+      page + internal::load<std::uint16_t>(page + page_head_bytes + index * sizeof(std::uint16_t));
+  auto low = internal::load<std::uint16_t>(at);
+  auto high = internal::load<std::uint16_t>(at + 2);
+  auto flags = internal::load<std::uint16_t>(at + 4);
+  auto key_bytes = internal::load<std::uint16_t>(at + 6);
+  node n;
+  n.key = {at + node_head_bytes, key_bytes};
+  if (internal::load<std::uint16_t>(page + 10) == branch_page) {
+    n.child = std::uint64_t{low} | std::uint64_t{high} << 16 | std::uint64_t{flags} << 32;
+    return n;
+  }
+  n.flags = flags;
+  n.data_bytes = std::uint64_t{low} | std::uint64_t{high} << 16;
+  auto here = (flags & node_overflows) != 0 ? sizeof(std::uint64_t) : n.data_bytes;
+  n.data = {at + node_head_bytes + key_bytes, static_cast<std::size_t>(here)};
+  return n;
+}
+
+void page_cursor::check_nodes(std::size_t depth, std::uint64_t page) {
+  auto& l = levels_[depth];
+  const auto* raw = l.page.data();
+  bool leaf = depth + 1 == levels_.size();
+  std::size_t lower = internal::load<std::uint16_t>(raw + 12);
+  std::size_t upper = internal::load<std::uint16_t>(raw + 14);
+  // A page of 64 KiB does not fit the field; LMDB has none either.
+  if (lower < page_head_bytes || lower % 2 != 0 || lower > upper || upper > l.page.size())
+    fail(page, "has bounds that cannot be");
+  l.count = (lower - page_head_bytes) / sizeof(std::uint16_t);
+  if (l.count == 0)
+    fail(page, "is empty, and in use");
+  std::size_t used = 0;
+  std::size_t lowest = l.page.size();
+  for (std::size_t i = 0; i < l.count; ++i) {
+    std::size_t at =
+        internal::load<std::uint16_t>(raw + page_head_bytes + i * sizeof(std::uint16_t));
+    if (at < upper || at % 2 != 0 || l.page.size() - at < node_head_bytes)
+      fail(page, "has an entry that is not within it");
+    auto low = internal::load<std::uint16_t>(raw + at);
+    auto high = internal::load<std::uint16_t>(raw + at + 2);
+    auto flags = internal::load<std::uint16_t>(raw + at + 4);
+    std::size_t size = node_head_bytes + internal::load<std::uint16_t>(raw + at + 6);
+    if (leaf) {
+      if ((flags & ~(node_overflows | node_is_tree)) != 0)
+        fail(page, "has an entry of a kind that is not used");
+      auto data = std::uint64_t{low} | std::uint64_t{high} << 16;
+      size += (flags & node_overflows) != 0 ? sizeof(std::uint64_t) : data;
+    }
+    if (size > l.page.size() - at)
+      fail(page, "has an entry that leads out of it");
+    used += size + size % 2;
+    lowest = std::min(lowest, at);
+  }
+  if (lowest != upper || used != l.page.size() - upper)
+    fail(page, "has entries that overlap or leave gaps");
+}
+
+void page_cursor::check(std::size_t depth, std::uint64_t page) {
+  auto& l = levels_[depth];
+  const auto* raw = l.page.data();
+  auto wanted = depth + 1 == levels_.size() ? leaf_page : branch_page;
+  if (internal::load<std::uint64_t>(raw) != page)
+    fail(page, "says that it is another page");
+  if (internal::load<std::uint16_t>(raw + 8) != 0)
+    fail(page, "has a field that should be 0");
+  if (internal::load<std::uint16_t>(raw + 10) != wanted)
+    fail(page, wanted == leaf_page ? "should hold entries, and does not"
+                                   : "should lead to pages, and does not");
+  check_nodes(depth, page);
+  // The first key of a branch is not looked at.
+  std::span<const std::byte> before = l.from;
+  for (std::size_t i = wanted == branch_page ? 1 : 0; i < l.count; ++i) {
+    auto key = node_at(l, i).key;
+    bool first_of_leaf = i == 0;
+    if (integer_keys_ && key.size() != sizeof(std::uint64_t))
+      fail(page, "has a key of the wrong size");
+    int order = before.empty() ? -1 : compare(before, key);
+    if (order > 0 || (order == 0 && !first_of_leaf) || (!l.to.empty() && compare(key, l.to) >= 0))
+      fail(page, "has keys out of order");
+    before = key;
+  }
+}
+
+void page_cursor::load(std::size_t depth, std::uint64_t page) {
+  if (page < first_tree_page || page > snapshot_.last_page)
+    fail(page, "is in use, and cannot be: the last one is " + std::to_string(snapshot_.last_page));
+  if (listener_ != nullptr)
+    listener_->page(page, 1);
+  auto& l = levels_[depth];
+  l.page.resize(snapshot_.page_bytes);
+  file_->read(snapshot_, page, l.page);
+  check(depth, page);
+  if (depth + 1 == levels_.size())
+    ++pages_seen_.leaves;
+  else
+    ++pages_seen_.branches;
+}
+
+void page_cursor::load_below(std::size_t depth) {
+  auto& above = levels_[depth];
+  auto& below = levels_[depth + 1];
+  auto down = node_at(above, above.at);
+  below.from = above.from;
+  below.to = above.to;
+  if (above.at > 0)
+    below.from.assign(down.key.begin(), down.key.end());
+  if (above.at + 1 < above.count) {
+    auto next_key = node_at(above, above.at + 1).key;
+    below.to.assign(next_key.begin(), next_key.end());
+  }
+  load(depth + 1, down.child);
+}
+
+bool page_cursor::descend(std::size_t from_depth, bool to_last) {
+  for (auto depth = from_depth + 1; depth < levels_.size(); ++depth) {
+    load_below(depth - 1);
+    levels_[depth].at = to_last ? levels_[depth].count - 1 : 0;
+  }
+  take_key();
+  return true;
+}
+
+void page_cursor::take_key() {
+  key_ = node_at(levels_.back(), levels_.back().at).key;
+}
+
+bool page_cursor::first() {
+  if (root_ == no_page)
+    return false;
+  load(0, root_);
+  levels_[0].at = 0;
+  return descend(0, false);
+}
+
+bool page_cursor::last() {
+  if (root_ == no_page)
+    return false;
+  load(0, root_);
+  levels_[0].at = levels_[0].count - 1;
+  return descend(0, true);
+}
+
+bool page_cursor::next() {
+  for (auto depth = levels_.size(); depth-- > 0;) {
+    auto& l = levels_[depth];
+    if (l.at + 1 < l.count) {
+      ++l.at;
+      return descend(depth, false);
+    }
+  }
+  return false;
+}
+
+bool page_cursor::seek(std::span<const std::byte> key) {
+  if (root_ == no_page)
+    return false;
+  load(0, root_);
+  for (std::size_t depth = 0; depth < levels_.size(); ++depth) {
+    auto& l = levels_[depth];
+    bool leaf = depth + 1 == levels_.size();
+    std::size_t at = leaf ? 0 : 1;
+    while (at < l.count &&
+           (leaf ? compare(node_at(l, at).key, key) < 0 : compare(node_at(l, at).key, key) <= 0))
+      ++at;
+    if (!leaf) {
+      l.at = at - 1;
+      load_below(depth);
+      continue;
+    }
+    if (at == l.count) {
+      l.at = l.count - 1;
+      return next();
+    }
+    l.at = at;
+  }
+  take_key();
+  return true;
+}
+
+std::span<const std::byte> page_cursor::value() {
+  auto n = node_at(levels_.back(), levels_.back().at);
+  if ((n.flags & node_overflows) == 0)
+    return n.data;
+  auto page = internal::load<std::uint64_t>(n.data.data());
+  auto count = (page_head_bytes + n.data_bytes + snapshot_.page_bytes - 1) / snapshot_.page_bytes;
+  if (page < first_tree_page || page > snapshot_.last_page ||
+      count > snapshot_.last_page - page + 1)
+    fail(page, "is said to hold a long value, and cannot: the last one is " +
+                   std::to_string(snapshot_.last_page));
+  // The head first: no memory is taken for what is not there.
+  std::array<std::byte, page_head_bytes> head;
+  file_->read(snapshot_, page, head);
+  if (internal::load<std::uint64_t>(head.data()) != page ||
+      internal::load<std::uint16_t>(head.data() + 8) != 0 ||
+      internal::load<std::uint16_t>(head.data() + 10) != overflow_page ||
+      internal::load<std::uint32_t>(head.data() + 12) != count)
+    fail(page, "should hold a long value, and does not");
+  if (listener_ != nullptr)
+    listener_->page(page, count);
+  overflow_.resize(count * snapshot_.page_bytes);
+  file_->read(snapshot_, page, overflow_);
+  pages_seen_.overflows += count;
+  return {overflow_.data() + page_head_bytes, static_cast<std::size_t>(n.data_bytes)};
+}
+
+std::optional<page_tree> page_cursor::tree() const {
+  auto n = node_at(levels_.back(), levels_.back().at);
+  if (n.flags != node_is_tree || n.data.size() != tree_bytes)
+    return std::nullopt;
+  return tree_from(n.data.data());
+}
+
+std::optional<page_tree> find_tree(const page_file& file, const page_snapshot& seen,
+                                   std::string_view name) {
+  page_cursor main{file, seen, seen.main};
+  auto key = std::as_bytes(std::span{name.data(), name.size()});
+  if (!main.seek(key) || !std::ranges::equal(main.key(), key))
+    return std::nullopt;
+  return main.tree();
+}
+
+}  // namespace microlith::internal
