@@ -59,18 +59,19 @@ std::string deliver(end& to) {
   return taken.violation;
 }
 
+void give_credit(end& a, end& b) {
+  a.session.set_peer_credit(b.session.credit());
+  b.session.set_peer_credit(a.session.credit());
+}
+
 /// What was on its way is gone; a new connection begins where each has got to.
 bool reconnect(end& a, end& b) {
   a.incoming.clear();
   b.incoming.clear();
   auto a_has = a.session.received();
   auto b_has = b.session.received();
+  give_credit(a, b);
   return a.session.resume(b_has) && b.session.resume(a_has);
-}
-
-void give_credit(end& a, end& b) {
-  a.session.set_peer_credit(b.session.credit());
-  b.session.set_peer_credit(a.session.credit());
 }
 
 void run_until_idle(end& a, end& b) {
