@@ -120,6 +120,7 @@ void link_handshake::accept(link_bytes& out) {
   awaited_ = awaited::proof;
   if (dials_)
     return;
+  own_.to = peer_.name;
   write_hello(out, own_);
   frame_writer{out, frame_kind::proof}.put_bytes(proof_of(false));
 }
