@@ -1,6 +1,7 @@
 // `microlith journal …`: the group, and what its commands take.
 
 #include "microlith/command.hpp"
+#include "microlith/journal_verify.hpp"
 #include "microlith/journal_views.hpp"
 
 #include <CLI/CLI.hpp>
@@ -38,6 +39,23 @@ Examples:
       [options, &chosen] { chosen.run = [options] { return list_events(*options); }; });
 }
 
+void add_verify(CLI::App& group, chosen_command& chosen) {
+  auto* command = group.add_subcommand(
+      "verify", "Check everything: pages, checksums, positions, versions, index, checkpoints");
+  auto options = std::make_shared<verify_command>();
+  add_data_option(*command, options->data);
+  command->add_flag("--json", options->json, "Print JSON");
+  command->footer(R"(
+Examples:
+  microlith journal verify --data /srv/auth
+  microlith journal verify --data /srv/auth --json | jq .first_damaged_position
+
+Exit code: 0 nothing is damaged, 1 something is. Runs beside a node, too; with the node stopped it
+also accounts for every page.)");
+  command->callback(
+      [options, &chosen] { chosen.run = [options] { return verify_data(*options); }; });
+}
+
 }  // namespace
 
 void add_journal_commands(CLI::App& group, chosen_command& chosen) {
@@ -47,6 +65,7 @@ Examples:
   microlith journal ls --data /srv/auth --since 2h)");
   add_stats(group, chosen);
   add_ls(group, chosen);
+  add_verify(group, chosen);
 }
 
 }  // namespace tool

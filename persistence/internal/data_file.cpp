@@ -14,8 +14,6 @@ namespace microlith::internal {
 
 namespace {
 
-constexpr std::uint32_t lmdb_magic = 0xBEEFC0DE;
-constexpr std::uint32_t lmdb_data_version = 1;
 constexpr std::uint64_t smallest_page_bytes = 512;
 constexpr std::uint64_t largest_page_bytes = 65'536;
 

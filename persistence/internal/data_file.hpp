@@ -14,6 +14,9 @@
 
 namespace microlith::internal {
 
+inline constexpr std::uint32_t lmdb_magic = 0xBEEFC0DE;
+inline constexpr std::uint32_t lmdb_data_version = 1;
+
 /// One of the two meta pages; commits take turns.
 struct meta_page {
   std::uint64_t number = 0;  ///< 0 or 1

@@ -103,6 +103,8 @@ void journal_pages::look() {
       types_tree_ = main.tree().value_or(page_tree{});
     }
   }
+  if (!meta && (state || records_.root != no_page || types_tree_.root != no_page))
+    throw storage_exception{damaged("its description of itself is not there")};
   if (!meta)
     throw storage_exception{
         {storage_error_kind::unusable,

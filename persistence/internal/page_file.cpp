@@ -23,6 +23,7 @@ constexpr std::size_t tree_bytes = 48;
 constexpr std::uint16_t branch_page = 0x01;
 constexpr std::uint16_t leaf_page = 0x02;
 constexpr std::uint16_t overflow_page = 0x04;
+constexpr std::uint16_t meta_page_flag = 0x08;
 constexpr std::uint16_t node_overflows = 0x01;
 constexpr std::uint16_t node_is_tree = 0x02;
 constexpr std::size_t max_depth = 32;
@@ -372,6 +373,30 @@ std::optional<page_tree> page_cursor::tree() const {
   if (n.flags != node_is_tree || n.data.size() != tree_bytes)
     return std::nullopt;
   return tree_from(n.data.data());
+}
+
+std::string meta_page_problem(const page_file& file, const page_snapshot& seen) {
+  constexpr std::size_t version_at = page_head_bytes + 4;
+  constexpr std::size_t page_bytes_at = page_head_bytes + 24;
+  constexpr std::size_t transaction_at = page_bytes_at + 2 * tree_bytes + 8;
+  std::uint64_t transactions[2]{};
+  for (std::uint64_t number : {0, 1}) {
+    std::array<std::byte, transaction_at + 8> raw;
+    file.read(seen, number, raw);
+    if (load<std::uint64_t>(raw.data()) != number || load<std::uint16_t>(raw.data() + 8) != 0 ||
+        load<std::uint16_t>(raw.data() + 10) != meta_page_flag ||
+        load<std::uint32_t>(raw.data() + page_head_bytes) != lmdb_magic ||
+        load<std::uint32_t>(raw.data() + version_at) != lmdb_data_version ||
+        load<std::uint32_t>(raw.data() + page_bytes_at) != seen.page_bytes)
+      return "meta page " + std::to_string(number) + " is none";
+    transactions[number] = load<std::uint64_t>(raw.data() + transaction_at);
+  }
+  auto older = std::min(transactions[0], transactions[1]);
+  auto newer = std::max(transactions[0], transactions[1]);
+  if (newer != seen.transaction || newer - older > 1)
+    return "the meta pages are of transactions " + std::to_string(older) + " and " +
+           std::to_string(newer) + ", which do not follow one another";
+  return {};
 }
 
 std::optional<page_tree> find_tree(const page_file& file, const page_snapshot& seen,

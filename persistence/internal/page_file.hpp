@@ -164,6 +164,10 @@ class page_cursor {
   bytes overflow_;
 };
 
+/// What is wrong with the two meta pages of the snapshot's file; empty where nothing is. The older
+/// one counts, too: LMDB refuses a file where it is none.
+[[nodiscard]] std::string meta_page_problem(const page_file& file, const page_snapshot& seen);
+
 /// The tree of a named table; absent where there is none.
 [[nodiscard]] std::optional<page_tree> find_tree(const page_file& file, const page_snapshot& seen,
                                                  std::string_view name);

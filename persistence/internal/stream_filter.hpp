@@ -50,6 +50,7 @@ class stream_filter {
   [[nodiscard]] std::size_t layer_count() const {
     return layer_count_.load(std::memory_order_acquire);
   }
+  [[nodiscard]] std::size_t page_count(std::size_t layer) const { return layers_[layer]->pages; }
   /// Adds empty layers up to this number.
   void add_layers(std::size_t count);
   [[nodiscard]] std::size_t size_bytes() const;

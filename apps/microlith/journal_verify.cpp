@@ -1,0 +1,97 @@
+#include "microlith/journal_verify.hpp"
+
+#include "microlith/command.hpp"
+#include "microlith/progress.hpp"
+
+#include <microlith/persistence/verify.hpp>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <iostream>
+
+namespace tool {
+
+using microlith::verify_report;
+
+namespace {
+
+void print_json(const verify_report& report) {
+  boost::json::object out;
+  out["damaged"] = report.is_damaged();
+  if (auto first = report.first_damaged_position(); first != 0)
+    out["first_damaged_position"] = first;
+  out["events"] = report.events;
+  out["streams"] = report.streams;
+  out["index_entries"] = report.index_entries;
+  out["projections"] = report.projections;
+  out["rows"] = report.rows;
+  auto& all = out["findings"].emplace_array();
+  for (const auto& f : report.findings)
+    all.push_back(
+        {{"damage", f.is_damage}, {"part", f.part}, {"text", f.text}, {"position", f.position}});
+  std::cout << boost::json::serialize(out) << '\n';
+}
+
+void print_text(const verify_report& report) {
+  for (const auto& f : report.findings)
+    std::cout << (f.is_damage ? "DAMAGE  " : "note    ") << f.part << ": " << f.text << '\n';
+  if (report.damages > report.findings.size())
+    std::cout << "        and more: " << report.damages << " findings in all\n";
+  if (auto first = report.first_damaged_position(); first != 0)
+    std::cout << "first damaged position: " << first << '\n';
+  std::cout << (report.is_damaged() ? "damaged: " : "fine: ") << report.events << " events in "
+            << report.streams << " streams, " << report.index_entries << " index entries, "
+            << report.projections << " projections with " << report.rows << " rows\n";
+}
+
+int verify_here(const verify_command& command) {
+  auto report = [&] {
+    progress_bar bar{"verify"};
+    return microlith::verify(command.data, {.progress = [&](std::uint64_t done, std::uint64_t of) {
+                               bar.show(done, of);
+                             }});
+  }();
+  if (!report)
+    return complain(report.error());
+  if (command.json)
+    print_json(*report);
+  else
+    print_text(*report);
+  auto code = finish_output();
+  return report->is_damaged() ? exit_damage : code;
+}
+
+}  // namespace
+
+int verify_data(const verify_command& command) {
+  std::cout << std::flush;
+  auto child = ::fork();
+  if (child < 0)
+    return verify_here(command);
+  if (child == 0) {
+    int code = exit_wrong_use;
+    try {
+      code = verify_here(command);
+    } catch (const std::exception& error) {
+      code = complain(error.what());
+    }
+    ::_exit(code);
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(status))
+    return WEXITSTATUS(status);
+  (void)complain("what lies in " + command.data.string() +
+                 " is damaged so that looking at it ends in a signal (" +
+                 ::strsignal(WTERMSIG(status)) + "). Stop the node and restore a backup");
+  return exit_damage;
+}
+
+}  // namespace tool

@@ -1,0 +1,152 @@
+#include "persistence/samples.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <microlith/persistence/journal_reader.hpp>
+#include <microlith/persistence/projection_store.hpp>
+#include <microlith/persistence/verify.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <set>
+
+using namespace microlith;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct thing_row {
+  std::uint32_t size = 0;
+};
+BOOST_DESCRIBE_STRUCT(thing_row, (), (size))
+
+constexpr table<std::string, thing_row> things{"things"};
+
+projection thing_rows() {
+  projection p{"sample.things", 1};
+  p.keeps(things);
+  p.on<sample::thing_made_event>([](const sample::thing_made_event& e, write_transaction& t) {
+    things.put(t, e.name, {e.size});
+  });
+  return p;
+}
+
+/// A data directory with everything that a stopped node leaves: a merged index, rows, long events.
+class sample_data {
+ public:
+  explicit sample_data(std::size_t appends = 40) {
+    auto j = sample::open_journal({.directory = path(), .merge_in_background = false});
+    for (std::size_t i = 0; i < appends; ++i)
+      sample::append_ok(*j, sample::to_stream("thing/" + std::to_string(i % 7), 1 + i % 3));
+    append_request request;
+    request.events.push_back({sample::made(std::string(10'000, 'x')), "thing/long"});
+    sample::append_ok(*j, std::move(request));
+    BOOST_REQUIRE(j->merge_now());
+    sample::append_ok(*j, sample::to_stream("thing/last"));
+    last_ = j->last_position();
+    auto store = projection_store::open(thing_rows(), {.directory = path()}, *j);
+    BOOST_REQUIRE(store);
+    BOOST_REQUIRE((*store)->catch_up(*j));
+  }
+
+  [[nodiscard]] const fs::path& path() const { return directory_.path(); }
+  [[nodiscard]] fs::path journal_file() const { return path() / "journal" / "data.mdb"; }
+  [[nodiscard]] std::uint64_t last() const { return last_; }
+
+ private:
+  test::temporary_directory directory_;
+  std::uint64_t last_ = 0;
+};
+
+verify_report verified(const fs::path& data) {
+  auto report = verify(data);
+  if (!report)
+    BOOST_FAIL(report.error().text);
+  return *report;
+}
+
+std::string texts(const verify_report& report) {
+  std::string all;
+  for (const auto& f : report.findings)
+    all += (f.is_damage ? "damage: " : "note: ") + f.part + ": " + f.text + '\n';
+  return all;
+}
+
+/// All that can be read, in words; ends at the first event that cannot.
+std::string contents(const fs::path& data) {
+  auto reader = journal_reader::open(data);
+  if (!reader)
+    return reader.error().text;
+  std::string all;
+  auto done =
+      (*reader)->read(1, {.events = 1'000'000, .bytes = 1'000'000'000}, [&](const record_view& r) {
+        all +=
+            std::to_string(r.position) + ' ' + std::string{r.stream} + ' ' + to_string(r.id) + ' ';
+        all.append(reinterpret_cast<const char*>(r.body.data()), r.body.size());
+      });
+  return done ? all : all + done.error().text;
+}
+
+class patched_file {
+ public:
+  explicit patched_file(fs::path file)
+      : file_{std::move(file)}, stream_{file_, std::ios::in | std::ios::out | std::ios::binary} {}
+
+  void flip(std::uint64_t offset, unsigned bit) {
+    stream_.seekg(static_cast<std::streamoff>(offset));
+    auto byte = static_cast<char>(stream_.get());
+    stream_.seekp(static_cast<std::streamoff>(offset));
+    stream_.put(static_cast<char>(byte ^ (1 << bit)));
+    stream_.flush();
+  }
+
+ private:
+  fs::path file_;
+  std::fstream stream_;
+};
+
+/// Flips bits one by one all over a file. Wherever that goes unnoticed it must not matter.
+void flip_and_verify(const sample_data& data, const fs::path& name, std::uint64_t bytes,
+                     std::size_t rounds) {
+  auto before = contents(data.path());
+  patched_file file{data.path() / name};
+  std::mt19937_64 random{42};
+  std::size_t noticed = 0;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    auto offset = random() % bytes;
+    auto bit = static_cast<unsigned>(random() % 8);
+    file.flip(offset, bit);
+    auto report = verify(data.path());
+    if (!report || report->is_damaged())
+      ++noticed;
+    else
+      BOOST_TEST((contents(data.path()) == before), "unnoticed at " << offset << ", bit " << bit);
+    file.flip(offset, bit);
+  }
+  BOOST_TEST(noticed > rounds / 10);
+  BOOST_TEST(!verified(data.path()).is_damaged());
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(verify)
+
+BOOST_AUTO_TEST_CASE(what_a_node_left_is_fine) {
+  sample_data data;
+  auto report = verified(data.path());
+  BOOST_TEST(texts(report).empty(), texts(report));
+  BOOST_TEST(report.events == data.last());
+  BOOST_TEST(report.streams == 9U);
+  BOOST_TEST(report.projections == 1U);
+  BOOST_TEST(report.rows > 0U);
+  BOOST_TEST(report.index_entries > 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_flipped_bit_of_the_journal_is_noticed_or_does_not_matter) {
+  sample_data data;
+  flip_and_verify(data, "journal/data.mdb", 16 * 4096, 1500);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
