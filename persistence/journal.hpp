@@ -57,9 +57,12 @@ struct journal_options {
   /// The types known to the application. One whose fingerprint changed without a new version stops
   /// the start.
   type_catalog catalog = {};
-  /// Address space reserved, and so the largest size; 0: as much as is sensible here. Reserved less
-  /// where the address space does not allow it.
+  /// The most that the journal may grow to, and so the address space that it may take; the index
+  /// beside it may take twice as much. 0: no limit but the machine's.
   std::size_t map_limit_bytes = 0;
+  /// Address space taken at once; more is taken as the journal grows, which waits for reads at hand
+  /// to end. 0: as much as is sensible here, which is a lot with 64 bits and little with 32.
+  std::size_t map_reserve_bytes = 0;
   /// Events in memory that are not in the index on disk yet: merged from this number on; appends
   /// wait at twice the number.
   std::size_t merge_threshold = 65'536;

@@ -37,9 +37,9 @@ event_index::event_index(event_index_options options, std::uint64_t last_positio
 void event_index::open_merged(std::uint64_t last_position) {
   if (!can_be_mapped(options_.directory))
     throw index_unusable{"the index was cut or is damaged"};
-  merged_ = std::make_unique<merged_index>(options_.directory, options_.epoch, options_.map_bytes,
+  merged_ = std::make_unique<merged_index>(options_.directory, options_.epoch, options_.map,
                                            options_.sync);
-  if (merged_->checkpoint() > last_position) {
+  if (merged_->reach() > last_position) {
     merged_.reset();
     throw index_unusable{"the index is ahead of its journal"};
   }
@@ -231,12 +231,6 @@ void event_index::batch::prefetch(const stream_key& stream) const {
   index_.merged_->streams().prefetch(stream);
 }
 
-void event_index::batch::prefetch(message_id id) const {
-  index_.active_->prefetch(id);
-  if (index_.sealed_)
-    index_.sealed_->prefetch(id);
-}
-
 event_index::head event_index::batch::head_of(const stream_key& stream) {
   if (stream != last_key_) {
     last_head_ = find_head(stream);
@@ -265,7 +259,7 @@ event_index::head event_index::batch::find_head(const stream_key& stream) {
 }
 
 std::optional<append_positions> event_index::batch::append_of(message_id append) {
-  for (const auto* events : {index_.active_.get(), index_.sealed_.get()}) {
+  for (auto* events : {index_.active_.get(), index_.sealed_.get()}) {
     if (events == nullptr)
       continue;
     if (const auto* event = events->first_of_append(append))
@@ -277,7 +271,7 @@ std::optional<append_positions> event_index::batch::append_of(message_id append)
 }
 
 std::optional<std::uint64_t> event_index::batch::position_of(message_id event) {
-  for (const auto* events : {index_.active_.get(), index_.sealed_.get()}) {
+  for (auto* events : {index_.active_.get(), index_.sealed_.get()}) {
     if (events == nullptr)
       continue;
     if (const auto* found = events->with_id(event))
@@ -339,7 +333,7 @@ std::optional<std::uint64_t> event_index::position_of(message_id event) const {
   {
     std::lock_guard lock{mutex_};
     auto committed = committed_.load(std::memory_order_acquire);
-    for (const auto* events : {active_.get(), sealed_.get()}) {
+    for (auto* events : {active_.get(), sealed_.get()}) {
       const auto* found = events == nullptr ? nullptr : events->with_id(event);
       if (found != nullptr)
         return found->position <= committed ? std::optional{found->position} : std::nullopt;
@@ -354,7 +348,7 @@ std::optional<append_positions> event_index::append_of(message_id append) const 
   {
     std::lock_guard lock{mutex_};
     auto committed = committed_.load(std::memory_order_acquire);
-    for (const auto* events : {active_.get(), sealed_.get()}) {
+    for (auto* events : {active_.get(), sealed_.get()}) {
       const auto* found = events == nullptr ? nullptr : events->first_of_append(append);
       if (found != nullptr && found->position > committed)
         return std::nullopt;

@@ -32,7 +32,7 @@ namespace microlith::internal {
 struct event_index_options {
   std::filesystem::path directory;
   message_id epoch;
-  std::size_t map_bytes = 0;
+  map_size map;
   bool sync = true;
   std::size_t merge_threshold = 0;
   bool merge_in_background = true;
@@ -74,7 +74,6 @@ class event_index {
     batch& operator=(const batch&) = delete;
 
     void prefetch(const stream_key& stream) const;
-    void prefetch(message_id id) const;
     [[nodiscard]] head head_of(const stream_key& stream);
     [[nodiscard]] std::optional<append_positions> append_of(message_id append);
     [[nodiscard]] std::optional<std::uint64_t> position_of(message_id event);
@@ -83,6 +82,8 @@ class event_index {
       if (event.stream == last_key_)
         last_head_ = {{event.stream_version, event.position}, event.append, true};
     }
+    /// Everything is staged.
+    void settle() { index_.active_->settle(); }
     [[nodiscard]] std::size_t staged() const { return index_.active_->size(); }
     /// Takes back what was staged after `staged` said so.
     void unstage(std::size_t staged) {

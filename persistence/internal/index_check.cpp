@@ -36,7 +36,8 @@ index_state read_state(const page_file& file, const page_snapshot& seen) {
 /// What the entries of the index sum up to.
 class index_walk {
  public:
-  index_walk(const index_state& state, bool with_filter) {
+  index_walk(const index_state& state, bool with_filter)
+      : checkpoint_{state.checkpoint}, reach_{state.reach} {
     for (const auto& run : state.runs)
       runs_.insert("run." + std::to_string(run.level) + "." + std::to_string(run.slot));
     if (with_filter)
@@ -53,15 +54,17 @@ class index_walk {
                        load_le<std::uint64_t>(value.data()));
     } else if (table == "ids") {
       expect(key.size() == id_bytes && value.size() == 8, table);
-      found.add_id(load_id_be<message_id>(key.data()), load_le<std::uint64_t>(value.data()));
+      if (auto position = load_le<std::uint64_t>(value.data()); !of_open_merge(position))
+        found.add_id(load_id_be<message_id>(key.data()), position);
     } else if (table == "appends") {
       expect(key.size() == id_bytes && value.size() == 16, table);
-      found.add_append(load_id_be<message_id>(key.data()), load_le<std::uint64_t>(value.data()),
-                       load_le<std::uint64_t>(&value[8]));
+      if (auto first = load_le<std::uint64_t>(value.data()); !of_open_merge(first))
+        found.add_append(load_id_be<message_id>(key.data()), first,
+                         load_le<std::uint64_t>(&value[8]));
     } else if (table == "correlations") {
       expect(key.size() == correlation_key_bytes && value.empty(), table);
-      found.add_correlation(load_id_be<correlation_id>(key.data()),
-                            load_be<std::uint64_t>(&key[16]));
+      if (auto position = load_be<std::uint64_t>(&key[16]); !of_open_merge(position))
+        found.add_correlation(load_id_be<correlation_id>(key.data()), position);
     } else if (table == "filter") {
       expect(key.size() == 8 &&
                  found.filter.load_page(
@@ -78,6 +81,13 @@ class index_walk {
       throw page_error{"an entry of table " + std::string{table} + " has the wrong size"};
   }
 
+  /// Written by a merge that has not ended.
+  [[nodiscard]] bool of_open_merge(std::uint64_t position) const {
+    return position > checkpoint_ && position <= reach_;
+  }
+
+  std::uint64_t checkpoint_;
+  std::uint64_t reach_;
   std::set<std::string, std::less<>> runs_;
 };
 
@@ -150,9 +160,9 @@ void check_index(const std::filesystem::path& directory, message_id epoch,
     foreign = unread = false;
     auto state = read_state(file, seen);
     foreign = state.epoch != epoch;
-    if (!foreign && state.checkpoint > last_position)
+    if (!foreign && state.reach > last_position)
       throw page_error{"it is ahead of the journal: it knows event " +
-                       std::to_string(state.checkpoint) + ", and the journal ends at event " +
+                       std::to_string(state.reach) + ", and the journal ends at event " +
                        std::to_string(last_position)};
     unread = !foreign && !extend(state.checkpoint);
     bool compared = !foreign && !unread;

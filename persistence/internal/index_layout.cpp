@@ -5,8 +5,8 @@ namespace microlith::internal {
 
 namespace {
 
-constexpr std::uint32_t index_format = 1;
-constexpr std::size_t state_head_bytes = 64;
+constexpr std::uint32_t index_format = 2;
+constexpr std::size_t state_head_bytes = 72;
 constexpr std::size_t state_run_bytes = 16;
 
 }  // namespace
@@ -20,7 +20,8 @@ bytes encode_state(const index_state& state) {
   store_le(p + 32, state.checkpoint);
   store_le(p + 40, state.next_sequence);
   store_le(p + 48, state.filter_added);
-  store_le(p + 56, std::uint64_t{state.runs.size()});
+  store_le(p + 56, state.reach);
+  store_le(p + 64, std::uint64_t{state.runs.size()});
   p += state_head_bytes;
   for (const auto& run : state.runs) {
     store_le(p, run.level);
@@ -43,7 +44,8 @@ index_state decode_state(std::span<const std::byte> in) {
   state.checkpoint = load_le<std::uint64_t>(p + 32);
   state.next_sequence = load_le<std::uint64_t>(p + 40);
   state.filter_added = load_le<std::uint64_t>(p + 48);
-  auto count = load_le<std::uint64_t>(p + 56);
+  state.reach = load_le<std::uint64_t>(p + 56);
+  auto count = load_le<std::uint64_t>(p + 64);
   if (load_le<std::uint32_t>(p + 8) != index_format)
     throw index_unusable{"the index has another format"};
   if (in.size() != state_head_bytes + count * state_run_bytes)

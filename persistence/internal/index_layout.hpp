@@ -50,6 +50,7 @@ struct index_state {
   std::uint32_t filter_layers = 0;
   message_id epoch;
   std::uint64_t checkpoint = 0;
+  std::uint64_t reach = 0;  ///< see merged_index::reach
   std::uint64_t next_sequence = 0;
   std::uint64_t filter_added = 0;
   std::vector<index_run> runs;

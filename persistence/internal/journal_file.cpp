@@ -73,12 +73,12 @@ std::optional<storage_error> check_before_mapping(const std::filesystem::path& d
 }  // namespace
 
 result<std::unique_ptr<journal_file>, storage_error> journal_file::open(
-    const std::filesystem::path& directory, std::size_t map_bytes, bool sync) {
+    const std::filesystem::path& directory, map_size map, bool sync) {
   auto seen = read_witness(directory / "witness");
   if (auto problem = check_before_mapping(directory, seen))
     return *problem;
   try {
-    std::unique_ptr<journal_file> file{new journal_file{directory, map_bytes, sync}};
+    std::unique_ptr<journal_file> file{new journal_file{directory, map, sync}};
     if (auto problem = file->load(seen))
       return *problem;
     return file;
@@ -98,10 +98,11 @@ result<std::unique_ptr<journal_file>, storage_error> journal_file::open(
   }
 }
 
-journal_file::journal_file(const std::filesystem::path& directory, std::size_t map_bytes, bool sync)
+journal_file::journal_file(const std::filesystem::path& directory, map_size map, bool sync)
     : directory_{directory},
       environment_{directory,
-                   {.map_bytes = map_bytes != 0 ? map_bytes : default_map_bytes(1),
+                   {.map_bytes = map.reserve_bytes,
+                    .map_limit_bytes = map.limit_bytes,
                     .max_tables = 4,
                     .sync = sync}},
       witness_{directory / "witness"} {
@@ -228,20 +229,25 @@ journal_file::failed_commit journal_file::look_at_failed_commit(const lmdb_error
                                                            : failed_commit::unknown;
 }
 
-void journal_file::find_map(const lmdb_transaction& t) {
+void journal_file::find_map(const lmdb_transaction& t) const {
+  auto generation = environment_.map_generation();
+  if (map_begin_generation_.load(std::memory_order_acquire) == generation)
+    return;
+  map_begin_.store(0, std::memory_order_relaxed);
   // LMDB does not say where it has mapped the file. The main table is one page, whose number the
   // meta page has; a value in it is a pointer into that page.
   mdb_filehandle_t file = -1;
-  MDB_envinfo info{};
-  if (mdb_env_get_fd(environment_.get(), &file) != 0 ||
-      mdb_env_info(environment_.get(), &info) != 0)
+  if (mdb_env_get_fd(environment_.get(), &file) != 0)
     return;
-  auto meta = read_meta_page(file, info.me_last_txnid, page_bytes_);
+  auto meta = read_meta_page(file, mdb_txn_id(t.get()), page_bytes_);
   auto value = t.find(main_table_, journal_meta_key);
   if (!meta || !value || meta->main_depth != 1)
     return;
-  auto page = reinterpret_cast<std::uintptr_t>(value->data()) & ~(page_bytes_ - 1);
-  map_begin_ = page - meta->main_root * page_bytes_;
+  auto page = reinterpret_cast<std::uintptr_t>(value->data()) &
+              ~static_cast<std::uintptr_t>(page_bytes_ - 1);
+  map_begin_.store(page - static_cast<std::uintptr_t>(meta->main_root * page_bytes_),
+                   std::memory_order_relaxed);
+  map_begin_generation_.store(generation, std::memory_order_release);
 }
 
 void journal_file::remember_end() {
@@ -251,11 +257,12 @@ void journal_file::remember_end() {
 }
 
 bool journal_file::is_mapped(std::span<const std::byte> data) const {
-  if (map_begin_ == 0)
+  auto map_begin = map_begin_.load(std::memory_order_relaxed);
+  if (map_begin == 0)
     return true;
   auto begin = reinterpret_cast<std::uintptr_t>(data.data());
   auto used = map_used_bytes_.load(std::memory_order_acquire);
-  return begin >= map_begin_ && data.size() <= used && begin - map_begin_ <= used - data.size();
+  return begin >= map_begin && data.size() <= used && begin - map_begin <= used - data.size();
 }
 
 journal_file::writing::writing(journal_file& file)
@@ -306,7 +313,9 @@ journal_file::reading::reading(const journal_file& file)
       transaction_{file.environment_, lmdb_transaction::access::read},
       cursor_{transaction_, file.records_table_},
       loads_until_look_{loads_between_looks},
-      began_{std::chrono::steady_clock::now()} {}
+      began_{std::chrono::steady_clock::now()} {
+  file_.find_map(transaction_);
+}
 
 void journal_file::reading::renew_when_old() {
   if (--loads_until_look_ != 0)
@@ -319,6 +328,7 @@ void journal_file::reading::renew_when_old() {
   transaction_.reset();
   transaction_.renew();
   cursor_.renew(transaction_);
+  file_.find_map(transaction_);
   at_ = 0;
   began_ = now;
 }

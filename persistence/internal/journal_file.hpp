@@ -29,7 +29,7 @@ namespace microlith::internal {
 class journal_file {
  public:
   [[nodiscard]] static result<std::unique_ptr<journal_file>, storage_error> open(
-      const std::filesystem::path& directory, std::size_t map_bytes, bool sync);
+      const std::filesystem::path& directory, map_size map, bool sync);
   ~journal_file();
 
   [[nodiscard]] message_id epoch() const { return epoch_; }
@@ -86,16 +86,19 @@ class journal_file {
   /// What came of a commit that threw: nothing, for want of room, or nobody knows.
   [[nodiscard]] failed_commit look_at_failed_commit(const lmdb_error& error) const;
 
+  /// After a write found the map full; see environment::grow.
+  [[nodiscard]] bool grow() { return environment_.grow(); }
+
   /// Any thread.
   void sync_witness() const { witness_.sync(); }
 
  private:
-  journal_file(const std::filesystem::path& directory, std::size_t map_bytes, bool sync);
+  journal_file(const std::filesystem::path& directory, map_size map, bool sync);
   [[nodiscard]] std::optional<storage_error> load(const std::optional<witnessed>& seen);
   void create();
   [[nodiscard]] storage_error damaged(const std::string& what, std::uint64_t position = 0) const;
   [[nodiscard]] bool is_mapped(std::span<const std::byte> data) const;
-  void find_map(const lmdb_transaction& t);
+  void find_map(const lmdb_transaction& t) const;
   void remember_end();
   void keep_slack() const;
 
@@ -112,8 +115,10 @@ class journal_file {
   std::uint64_t running_hash_ = 0;
   std::uint64_t page_bytes_ = 0;
   std::atomic<std::uint64_t> last_position_{0};
-  // Where the mapping begins, so that a damaged size cannot lead out of it; 0: not known.
-  std::uintptr_t map_begin_ = 0;
+  // Where the mapping begins, so that a damaged size cannot lead out of it; 0: not known. It moves
+  // when the map grows, and is found again by the first who reads then.
+  mutable std::atomic<std::uintptr_t> map_begin_{0};
+  mutable std::atomic<std::uint64_t> map_begin_generation_{0};
   std::atomic<std::uint64_t> map_used_bytes_{0};
 };
 

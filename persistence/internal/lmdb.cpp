@@ -1,17 +1,35 @@
 #include <microlith/persistence/internal/lmdb.hpp>
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <limits>
 #include <utility>
 
 namespace microlith::internal {
 
 namespace {
 
-// Below this there is no use in trying: the caller's disk would be larger than the map.
-constexpr std::size_t smallest_default_map_bytes = std::size_t{64} << 20;
+constexpr bool plenty_of_addresses = sizeof(void*) >= 8;
+// With 64 bits addresses cost nothing, and growing needs a moment without readers. With 32 they are
+// the scarce thing: a map is then about as large as what is in it.
+constexpr std::size_t reserved_for_all_bytes =
+    plenty_of_addresses ? static_cast<std::size_t>(1'099'511'627'776ULL) : std::size_t{16} << 20;
+constexpr std::size_t smallest_map_bytes = std::size_t{1} << 20;
+// Far from where sizes overflow.
+constexpr std::size_t largest_map_bytes = std::numeric_limits<std::size_t>::max() / 4;
+// Longer than read transactions last (100 ms), short enough for somebody who waits for an append.
+constexpr std::chrono::milliseconds growth_patience{250};
+constexpr int follow_attempts = 8;
 constexpr unsigned max_readers = 512;
 constexpr mdb_mode_t file_mode = 0600;
+
+// Growing by less than that would have to be done again at once.
+std::size_t smallest_map_step(std::size_t map_bytes) {
+  return std::max<std::size_t>(map_bytes / 16, 4096);
+}
 
 }  // namespace
 
@@ -24,15 +42,20 @@ bool lmdb_error::out_of_space() const {
 }
 
 std::size_t default_map_bytes(unsigned share) {
-  // On 64 bits address space is plentiful, and growing a map later needs a moment without readers.
-  if constexpr (sizeof(void*) >= 8)
-    return (std::size_t{1} << 40) / share;
-  else
-    return (std::size_t{1} << 29) / share;
+  return std::max(reserved_for_all_bytes / share, smallest_map_bytes);
 }
 
-environment::environment(const std::filesystem::path& directory,
-                         const environment_options& options) {
+map_size sensible_map_size(map_size wanted) {
+  if (wanted.limit_bytes == 0)
+    wanted.limit_bytes = largest_map_bytes;
+  if (wanted.reserve_bytes == 0)
+    wanted.reserve_bytes = default_map_bytes(1);
+  wanted.reserve_bytes = std::min(wanted.reserve_bytes, wanted.limit_bytes);
+  return wanted;
+}
+
+environment::environment(const std::filesystem::path& directory, const environment_options& options)
+    : map_limit_bytes_{std::min(options.map_limit_bytes, largest_map_bytes)} {
   std::filesystem::create_directories(directory);
   std::filesystem::permissions(directory, std::filesystem::perms::owner_all);
   auto attempted = "open " + directory.string();
@@ -54,7 +77,7 @@ environment::environment(const std::filesystem::path& directory,
     if (code == 0)
       break;
     mdb_env_close(std::exchange(env_, nullptr));
-    if (code != ENOMEM || map_bytes / 2 < smallest_default_map_bytes)
+    if (code != ENOMEM || map_bytes / 2 < smallest_map_bytes)
       throw lmdb_error{code, attempted};
     map_bytes /= 2;
   }
@@ -70,13 +93,69 @@ environment::~environment() {
 
 std::size_t environment::map_bytes() const {
   MDB_envinfo info{};
+  enter();
   mdb_env_info(env_, &info);
+  leave();
   return info.me_mapsize;
 }
 
-lmdb_transaction::lmdb_transaction(const environment& env, access wanted) {
-  check(mdb_txn_begin(env.get(), nullptr, wanted == access::read ? MDB_RDONLY : 0, &txn_),
-        "begin a transaction");
+bool environment::grow() {
+  auto now = map_bytes();
+  if (now >= map_limit_bytes_ || !gate_.close(growth_patience))
+    return false;
+  bool grown = false;
+  for (auto more = std::min(now, map_limit_bytes_ - now); !grown && more >= smallest_map_step(now);
+       more /= 2) {
+    // LMDB gives up the map that it has before it asks for the larger one, and cannot go on with
+    // neither: so this asks first.
+    auto* probe =
+        ::mmap(nullptr, now + more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (probe == MAP_FAILED)
+      continue;
+    ::munmap(probe, now + more);
+    grown = remap(now + more) == 0;
+    if (!grown)
+      break;
+  }
+  gate_.open();
+  return grown;
+}
+
+int environment::follow_growth() const {
+  if (!gate_.close(growth_patience))
+    return MDB_MAP_RESIZED;
+  int code = remap(0);
+  gate_.open();
+  return code;
+}
+
+int environment::remap(std::size_t bytes) const {
+  int code = mdb_env_set_mapsize(env_, bytes);
+  if (code != 0)
+    map_lost_.store(true, std::memory_order_release);
+  map_generation_.fetch_add(1, std::memory_order_release);
+  return code;
+}
+
+lmdb_transaction::lmdb_transaction(const environment& env, access wanted) : env_{&env} {
+  begin([&] {
+    return mdb_txn_begin(env.get(), nullptr, wanted == access::read ? MDB_RDONLY : 0, &txn_);
+  });
+}
+
+template <class F>
+void lmdb_transaction::begin(F begin_or_renew) {
+  int code = MDB_MAP_RESIZED;
+  for (int attempt = 0; code == MDB_MAP_RESIZED && attempt < follow_attempts; ++attempt) {
+    if (attempt > 0 && (code = env_->follow_growth()) != 0)
+      break;
+    env_->enter();
+    code = env_->map_lost_.load(std::memory_order_acquire) ? ENOMEM : begin_or_renew();
+    if (code != 0)
+      env_->leave();
+  }
+  check(code, "begin a transaction");
+  inside_ = true;
 }
 
 MDB_dbi lmdb_transaction::open_table(const char* name, unsigned flags) {
@@ -114,16 +193,29 @@ void lmdb_transaction::put(MDB_dbi table, std::string_view key, std::span<const 
 }
 
 void lmdb_transaction::commit() {
-  check(mdb_txn_commit(std::exchange(txn_, nullptr)), "commit");
+  int code = mdb_txn_commit(std::exchange(txn_, nullptr));
+  leave();
+  check(code, "commit");
 }
 
 void lmdb_transaction::abort() {
   if (txn_ != nullptr)
     mdb_txn_abort(std::exchange(txn_, nullptr));
+  leave();
+}
+
+void lmdb_transaction::leave() {
+  if (std::exchange(inside_, false))
+    env_->leave();
+}
+
+void lmdb_transaction::reset() {
+  mdb_txn_reset(txn_);
+  leave();
 }
 
 void lmdb_transaction::renew() {
-  check(mdb_txn_renew(txn_), "renew a read transaction");
+  begin([&] { return mdb_txn_renew(txn_); });
 }
 
 lmdb_cursor::lmdb_cursor(const lmdb_transaction& transaction, MDB_dbi table) {

@@ -5,9 +5,16 @@
 // Everything here throws `lmdb_error`; the classes of persistence/ catch it at their edges. An
 // environment may be used from any thread, a transaction and its cursors from one at a time (read
 // transactions are not tied to the thread that began them: MDB_NOTLS).
+//
+// The map grows: `environment::grow` by its owner when a write found it full, and by itself where
+// another process has made it larger. Both wait for the transactions of this process to end, so
+// nothing in a map may be kept longer than its transaction.
+
+#include <microlith/persistence/internal/map_gate.hpp>
 
 #include <lmdb.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -25,6 +32,8 @@ class lmdb_error : public std::runtime_error {
   [[nodiscard]] int code() const { return code_; }
   /// Disk or map is full: nothing is broken, and room heals it.
   [[nodiscard]] bool out_of_space() const;
+  /// The map is full, and `environment::grow` may help.
+  [[nodiscard]] bool map_full() const { return code_ == MDB_MAP_FULL; }
 
  private:
   int code_;
@@ -45,11 +54,22 @@ inline void check(int code, std::string_view attempted) {
   return {static_cast<const std::byte*>(value.mv_data), value.mv_size};
 }
 
-/// How much address space an environment reserves where its owner does not say.
+/// How much address space an environment reserves at first where its owner does not say. `share`
+/// is how many of its kind there may be in a process.
 [[nodiscard]] std::size_t default_map_bytes(unsigned share);
 
+/// Address space as the user of a journal wants it.
+struct map_size {
+  std::size_t reserve_bytes = 0;
+  std::size_t limit_bytes = 0;
+};
+
+/// With what is sensible where the user says nothing (0).
+[[nodiscard]] map_size sensible_map_size(map_size wanted);
+
 struct environment_options {
-  std::size_t map_bytes = 0;
+  std::size_t map_bytes = 0;        ///< reserved at first; less where there is not as much
+  std::size_t map_limit_bytes = 0;  ///< it grows up to there; not at all where that is less
   unsigned max_tables = 8;
   bool sync = true;
   /// A crash of the machine may undo the last transactions, but never breaks the file. For what can
@@ -67,10 +87,44 @@ class environment {
 
   [[nodiscard]] MDB_env* get() const { return env_; }
   [[nodiscard]] std::size_t map_bytes() const;
+  /// Changes whenever the map may have moved; constant during a transaction.
+  [[nodiscard]] std::uint64_t map_generation() const {
+    return map_generation_.load(std::memory_order_acquire);
+  }
+
+  /// Makes the map larger after a write found it full. Not with a transaction open on the calling
+  /// thread. False where it has its limit, where there is no more address space, and where another
+  /// transaction of this process does not end soon.
+  [[nodiscard]] bool grow();
 
  private:
+  friend class lmdb_transaction;
+  int remap(std::size_t bytes) const;
+  int follow_growth() const;
+  void enter() const { gate_.enter(); }
+  void leave() const { gate_.leave(); }
+
   MDB_env* env_ = nullptr;
+  std::size_t map_limit_bytes_ = 0;
+  mutable map_gate gate_;
+  mutable std::atomic<std::uint64_t> map_generation_{1};
+  mutable std::atomic<bool> map_lost_{false};
 };
+
+/// Does it again, in a larger map, where it found the map full. `f` begins its own transaction.
+template <class F>
+auto growing(environment& env, F f) -> decltype(f()) {
+  for (;;) {
+    try {
+      return f();
+    } catch (const lmdb_error& error) {
+      if (!error.map_full())
+        throw;
+      if (!env.grow())
+        throw;
+    }
+  }
+}
 
 /// Aborts when destroyed without a commit.
 class lmdb_transaction {
@@ -94,11 +148,17 @@ class lmdb_transaction {
   void commit();
   void abort();
   /// Of a read transaction: lets go of its view of the data, and takes a new one.
-  void reset() { mdb_txn_reset(txn_); }
+  void reset();
   void renew();
 
  private:
+  template <class F>
+  void begin(F begin_or_renew);
+  void leave();
+
+  const environment* env_ = nullptr;
   MDB_txn* txn_ = nullptr;
+  bool inside_ = false;  ///< of the environment's gate
 };
 
 class lmdb_cursor {

@@ -11,12 +11,16 @@ namespace {
 
 // Far enough that memory has come, near enough that it is still in the nearest cache.
 constexpr std::size_t lookups_ahead = 12;
+// The index of small events may become larger than the journal.
+constexpr std::size_t index_map_share = 2;
 
 }  // namespace
 
 result<std::unique_ptr<journal>, storage_error> lmdb_journal::open(journal_options options) {
   auto folder = options.directory / "journal";
-  auto file = journal_file::open(folder, options.map_limit_bytes, options.sync);
+  auto file = journal_file::open(
+      folder, sensible_map_size({options.map_reserve_bytes, options.map_limit_bytes}),
+      options.sync);
   if (!file)
     return file.error();
   if (auto problem = (*file)->types().check(options.catalog)) {
@@ -42,9 +46,8 @@ lmdb_journal::lmdb_journal(std::unique_ptr<journal_file> file, const journal_opt
       index_{std::make_unique<event_index>(
           event_index_options{.directory = options.directory / "index",
                               .epoch = file_->epoch(),
-                              .map_bytes = options.map_limit_bytes != 0
-                                               ? 2 * options.map_limit_bytes
-                                               : default_map_bytes(1),
+                              .map = sensible_map_size({options.map_reserve_bytes,
+                                                        options.map_limit_bytes * index_map_share}),
                               .sync = options.sync,
                               .merge_threshold = options.merge_threshold,
                               .merge_in_background = options.merge_in_background,
@@ -107,6 +110,7 @@ void lmdb_journal::append_all(std::span<append_request> requests,
       case write_result::broken:
         return;
       case write_result::not_written:
+      case write_result::map_has_grown:
         break;
       case write_result::out_of_space: {
         if (requests.size() > 1) {
@@ -154,8 +158,6 @@ const lmdb_journal::lookup& lmdb_journal::next_lookup(event_index::batch& batch)
     const auto& later = lookups_[ahead];
     if (!later.stream.empty() && later.stream != lookups_[ahead - 1].stream)
       batch.prefetch(later.stream);
-    if (!later.id.empty())
-      batch.prefetch(later.id);
   }
   return lookups_[next_lookup_++];
 }
@@ -173,6 +175,7 @@ bool lmdb_journal::plan(std::span<append_request> requests, std::span<append_out
       outcomes[i] = plan_one(batch, requests[i], i);
       next_lookup_ = after;
     }
+    batch.settle();
   } catch (const std::exception& error) {
     batch.unstage(batch.staged() - placed_.size());
     placed_.clear();
@@ -299,6 +302,8 @@ lmdb_journal::write_result lmdb_journal::write(std::span<append_request> request
     file_->publish(last);
   } catch (const lmdb_error& error) {
     take_back();
+    if (error.map_full() && file_->grow())
+      return write_result::map_has_grown;
     std::string what =
         "cannot append to the journal in " + file_->directory().string() + ": " + error.what();
     bool no_space =

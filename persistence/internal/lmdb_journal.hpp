@@ -58,7 +58,7 @@ class lmdb_journal final : public journal {
     stream_key stream;
     message_id id;
   };
-  enum class write_result { written, out_of_space, not_written, broken };
+  enum class write_result { written, out_of_space, map_has_grown, not_written, broken };
 
   [[nodiscard]] std::optional<storage_error> index_tail();
   void append_all(std::span<append_request> requests, std::span<append_outcome> outcomes);

@@ -1,6 +1,7 @@
 #include <microlith/persistence/internal/byte_order.hpp>
 #include <microlith/persistence/internal/index_layout.hpp>
 #include <microlith/persistence/internal/merged_index.hpp>
+#include <microlith/persistence/internal/slice_writer.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -11,8 +12,8 @@ namespace microlith::internal {
 
 namespace {
 
-// Keeps a slice of compaction to a few milliseconds, so that a waiting merge is not held up.
-constexpr std::size_t entries_per_slice = 65'536;
+// Key, value and LMDB's own of an entry of a run.
+constexpr std::size_t entry_bytes = run_key_bytes + 8 + 10;
 
 void sort_by_age(std::vector<index_run>& runs) {
   std::sort(runs.begin(), runs.end(), [](const index_run& a, const index_run& b) {
@@ -20,37 +21,19 @@ void sort_by_age(std::vector<index_run>& runs) {
   });
 }
 
-// Keys that grow go to the end of the last page, which is quick and leaves full pages behind.
-class growing_table {
- public:
-  growing_table(lmdb_transaction& t, MDB_dbi table) : cursor_{t, table} {
-    if (cursor_.move(MDB_LAST))
-      last_.assign(cursor_.key().begin(), cursor_.key().end());
-  }
-
-  void put(std::span<const std::byte> key, std::span<const std::byte> value) {
-    bool grows = std::lexicographical_compare(last_.begin(), last_.end(), key.begin(), key.end());
-    cursor_.put(key, value, grows ? MDB_APPEND : 0);
-    if (grows)
-      last_.assign(key.begin(), key.end());
-  }
-
- private:
-  lmdb_cursor cursor_;
-  bytes last_;
-};
-
 }  // namespace
 
-merged_index::merged_index(const std::filesystem::path& directory, message_id epoch,
-                           std::size_t map_bytes, bool sync)
+merged_index::merged_index(const std::filesystem::path& directory, message_id epoch, map_size map,
+                           bool sync, std::size_t slice_bytes)
     : environment_{directory,
-                   {.map_bytes = map_bytes,
+                   {.map_bytes = map.reserve_bytes,
+                    .map_limit_bytes = map.limit_bytes,
                     .max_tables = levels * slots_per_level + 5,
                     .sync = sync,
                     .sync_meta = false}},
-      epoch_{epoch} {
-  create_or_load(epoch);
+      epoch_{epoch},
+      slice_bytes_{slice_bytes} {
+  growing(environment_, [&] { create_or_load(epoch); });
 }
 
 void merged_index::create_or_load(message_id epoch) {
@@ -71,12 +54,13 @@ void merged_index::create_or_load(message_id epoch) {
     if (state.epoch != epoch)
       throw index_unusable{"the index belongs to another journal"};
     checkpoint_ = state.checkpoint;
+    reach_ = state.reach;
     next_sequence_ = state.next_sequence;
     runs_ = state.runs;
     load_filter(t, state.filter_layers, state.filter_added);
-    remember_newest(t);
+    load_newest_id(t);
   } else {
-    write_state(t, 0, {});
+    write_state(t, 0, 0, {});
   }
   // What a compaction had written when the process ended.
   for (std::uint32_t level = 0; level < levels; ++level) {
@@ -106,7 +90,7 @@ void merged_index::load_filter(lmdb_transaction& t, std::uint64_t layers, std::u
   }
 }
 
-void merged_index::remember_newest(lmdb_transaction& t) {
+void merged_index::load_newest_id(lmdb_transaction& t) {
   std::uint64_t newest = 0;
   for (auto table : {ids_table_, appends_table_}) {
     lmdb_cursor cursor{t, table};
@@ -120,11 +104,12 @@ bool merged_index::may_hold(message_id id) const {
   return id.high <= newest_id_high_.load(std::memory_order_acquire);
 }
 
-void merged_index::write_state(lmdb_transaction& t, std::uint64_t checkpoint,
+void merged_index::write_state(lmdb_transaction& t, std::uint64_t checkpoint, std::uint64_t reach,
                                const std::vector<index_run>& runs) {
   auto value = encode_state({.filter_layers = static_cast<std::uint32_t>(filter_.layer_count()),
                              .epoch = epoch_,
                              .checkpoint = checkpoint,
+                             .reach = reach,
                              .next_sequence = next_sequence_,
                              .filter_added = filter_.added(),
                              .runs = runs});
@@ -147,36 +132,56 @@ bool merged_index::crowded() const {
 }
 
 void merged_index::merge(const recent_events& events) {
-  if (events.empty())
-    return;
+  if (!events.empty())
+    growing(environment_, [&] { merge_once(events); });
+}
+
+void merged_index::merge_once(const recent_events& events) {
   auto slot = free_slot(0);
   if (!slot)
     throw index_unusable{"no slot of the index is free"};
   index_run run{0, *slot, next_sequence_};
-  // Keys that the filter holds too many do no harm, so a failed transaction needs no undoing here.
+  auto last = events.all().back().position;
+  // Keys that the filter holds too many do no harm, so failing needs no undoing here.
+  auto newest = newest_id_high_.load(std::memory_order_relaxed);
   for (const auto& event : events.all()) {
     if (event.stream_version == 1)
       filter_.add(event.stream);
+    newest = std::max({newest, event.id.high, event.append.high});
   }
-  lmdb_transaction t{environment_, lmdb_transaction::access::write};
-  write_run(t, events, run);
-  write_ids(t, events);
-  write_filter(t);
+  begin_merge(run, last);
+  slice_writer out{environment_, slice_bytes_};
+  write_run(out, events, run);
+  write_ids(out, events);
+  write_correlations(out, events);
+  write_appends(out, events);
+  write_filter(out);
   auto runs = runs_;
   runs.push_back(run);
   sort_by_age(runs);
   ++next_sequence_;
-  auto last = events.all().back().position;
-  write_state(t, last, runs);
-  remember_newest(t);
-  t.commit();
+  write_state(out.transaction(), last, last, runs);
+  out.commit();
   filter_.all_written();
+  newest_id_high_.store(newest, std::memory_order_release);
   runs_ = std::move(runs);
   checkpoint_ = last;
 }
 
-void merged_index::write_run(lmdb_transaction& t, const recent_events& events,
-                             const index_run& run) {
+void merged_index::begin_merge(const index_run& run, std::uint64_t reach) {
+  lmdb_transaction t{environment_, lmdb_transaction::access::write};
+  // What a merge that failed has left.
+  MDB_stat stat{};
+  check(mdb_stat(t.get(), table_of(run), &stat), "look at a run");
+  if (stat.ms_entries != 0)
+    check(mdb_drop(t.get(), table_of(run), 0), "empty a run");
+  write_state(t, checkpoint_, reach, runs_);
+  t.commit();
+  reach_ = reach;
+}
+
+void merged_index::write_run(slice_writer& out, const recent_events& events,
+                             const index_run& run) const {
   std::vector<const recent_event*> sorted;
   sorted.reserve(events.size());
   for (const auto& event : events.all()) {
@@ -186,45 +191,50 @@ void merged_index::write_run(lmdb_transaction& t, const recent_events& events,
   std::sort(sorted.begin(), sorted.end(), [](const recent_event* a, const recent_event* b) {
     return a->stream != b->stream ? a->stream < b->stream : a->stream_version < b->stream_version;
   });
-  // A failed transaction may have left nothing, a failed process cannot have: slots are emptied on
-  // open.
-  lmdb_cursor cursor{t, table_of(run)};
+  out.open(table_of(run));
   std::array<std::byte, 8> position;
   for (const auto* event : sorted) {
     store_le(position.data(), event->position);
-    cursor.put(key_of(event->stream, event->stream_version), position, MDB_APPEND);
+    out.put(key_of(event->stream, event->stream_version), position);
   }
 }
 
-void merged_index::write_ids(lmdb_transaction& t, const recent_events& events) {
+void merged_index::write_ids(slice_writer& out, const recent_events& events) const {
   std::vector<const recent_event*> sorted;
   sorted.reserve(events.size());
   for (const auto& event : events.all())
     sorted.push_back(&event);
   std::sort(sorted.begin(), sorted.end(),
             [](const recent_event* a, const recent_event* b) { return a->id < b->id; });
-  {
-    growing_table ids{t, ids_table_};
-    std::array<std::byte, 8> position;
-    for (const auto* event : sorted) {
-      store_le(position.data(), event->position);
-      ids.put(id_key(event->id), position);
-    }
+  out.open(ids_table_);
+  std::array<std::byte, 8> position;
+  for (const auto* event : sorted) {
+    store_le(position.data(), event->position);
+    out.put(id_key(event->id), position);
   }
+}
+
+void merged_index::write_correlations(slice_writer& out, const recent_events& events) const {
+  std::vector<const recent_event*> sorted;
+  sorted.reserve(events.size());
+  for (const auto& event : events.all())
+    sorted.push_back(&event);
+  // Each conversation in order: readers may see the first part of it while the rest is in memory.
   std::sort(sorted.begin(), sorted.end(), [](const recent_event* a, const recent_event* b) {
     return a->correlation != b->correlation ? a->correlation < b->correlation
                                             : a->position < b->position;
   });
-  {
-    growing_table correlations{t, correlations_table_};
-    std::array<std::byte, correlation_key_bytes> key;
-    for (const auto* event : sorted) {
-      store_id_be(key.data(), event->correlation);
-      store_be(key.data() + id_bytes, event->position);
-      correlations.put(key, {});
-    }
+  out.open(correlations_table_);
+  std::array<std::byte, correlation_key_bytes> key;
+  for (const auto* event : sorted) {
+    store_id_be(key.data(), event->correlation);
+    store_be(key.data() + id_bytes, event->position);
+    out.put(key, {});
   }
-  sorted.clear();
+}
+
+void merged_index::write_appends(slice_writer& out, const recent_events& events) const {
+  std::vector<const recent_event*> sorted;
   const auto& all = events.all();
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (!all[i].append.empty() && (i == 0 || all[i - 1].append != all[i].append))
@@ -232,23 +242,24 @@ void merged_index::write_ids(lmdb_transaction& t, const recent_events& events) {
   }
   std::sort(sorted.begin(), sorted.end(),
             [](const recent_event* a, const recent_event* b) { return a->append < b->append; });
-  growing_table appends{t, appends_table_};
+  out.open(appends_table_);
   std::array<std::byte, 16> positions;
   for (const auto* event : sorted) {
     store_le(positions.data(), event->position);
     store_le(positions.data() + 8, events.last_of_append(*event).position);
-    appends.put(id_key(event->append), positions);
+    out.put(id_key(event->append), positions);
   }
 }
 
-void merged_index::write_filter(lmdb_transaction& t) {
+void merged_index::write_filter(slice_writer& out) const {
   std::array<std::byte, 8> key;
   bytes page(stream_filter::page_bytes);
+  out.open(filter_table_);
   for (auto id : filter_.changed()) {
     store_be(key.data(), id.layer);
     store_be(key.data() + 4, id.page);
     filter_.copy_page(id, page);
-    t.put(filter_table_, key, page);
+    out.put(key, page);
   }
 }
 
@@ -275,6 +286,10 @@ std::optional<merged_index::compaction> merged_index::next_compaction() const {
 }
 
 bool merged_index::compact() {
+  return growing(environment_, [&] { return compact_once(); });
+}
+
+bool merged_index::compact_once() {
   while (auto fresh = next_compaction()) {
     if (fresh->target.sequence == next_sequence_)
       ++next_sequence_;
@@ -300,7 +315,7 @@ bool merged_index::compact() {
     }
     lmdb_cursor target{t, table_of(job.target)};
     std::size_t written = 0;
-    for (; written < entries_per_slice && !sources.empty(); ++written) {
+    for (; written < slice_bytes_ && !sources.empty(); written += entry_bytes) {
       auto least =
           std::min_element(sources.begin(), sources.end(), [](const auto& a, const auto& b) {
             return std::memcmp(a.key().data(), b.key().data(), run_key_bytes) < 0;
@@ -327,7 +342,7 @@ bool merged_index::compact() {
     }
     runs.push_back(job.target);
     sort_by_age(runs);
-    write_state(t, checkpoint_, runs);
+    write_state(t, checkpoint_, reach_, runs);
   }
   t.commit();
   runs_ = std::move(runs);

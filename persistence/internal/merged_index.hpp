@@ -9,6 +9,10 @@
 // journal, not with its size, as it would if each merge touched pages all over one tree. Ids grow
 // with time, so one tree each is enough: a merge touches its end.
 //
+// Everything is written in slices, a small transaction each: the disk is shared with the journal,
+// whose commits would wait behind a large one. What a merge has written shows with its last slice
+// only; ids do before that, and nobody asks here for the ones that are still in memory.
+//
 // One thread writes (`merge`, `compact`). `reader`s may be made on any thread. Everything throws
 // lmdb_error, and index_unusable where the environment is not what was written.
 
@@ -44,6 +48,8 @@ struct index_run {
   friend bool operator==(const index_run&, const index_run&) = default;
 };
 
+class slice_writer;
+
 class merged_index {
  public:
   static constexpr std::uint32_t levels = 5;
@@ -51,14 +57,20 @@ class merged_index {
   /// As many runs of a level become one of the next.
   static constexpr std::size_t runs_per_merge = 8;
 
+  /// How much a slice writes: about 1 ms of a disk that takes 250 MB/s.
+  static constexpr std::size_t default_slice_bytes = std::size_t{256} << 10;
+
   /// Opens or creates; throws index_unusable where what is there is of another epoch or format.
-  merged_index(const std::filesystem::path& directory, message_id epoch, std::size_t map_bytes,
-               bool sync);
+  merged_index(const std::filesystem::path& directory, message_id epoch, map_size map, bool sync,
+               std::size_t slice_bytes = default_slice_bytes);
 
   /// Position up to which events are in the index.
   [[nodiscard]] std::uint64_t checkpoint() const { return checkpoint_; }
+  /// Ids of events up to there may be in the index: a merge may not have ended.
+  [[nodiscard]] std::uint64_t reach() const { return reach_; }
 
-  /// Takes over events that directly follow the checkpoint.
+  /// Takes over events that directly follow the checkpoint. Where it throws, it may be called again
+  /// with the same events.
   void merge(const recent_events& events);
 
   /// One slice of merging runs; false where there is nothing to do.
@@ -106,12 +118,17 @@ class merged_index {
 
   void create_or_load(message_id epoch);
   void load_filter(lmdb_transaction& t, std::uint64_t layers, std::uint64_t added);
-  void write_state(lmdb_transaction& t, std::uint64_t checkpoint,
+  void write_state(lmdb_transaction& t, std::uint64_t checkpoint, std::uint64_t reach,
                    const std::vector<index_run>& runs);
-  void write_run(lmdb_transaction& t, const recent_events& events, const index_run& run);
-  void write_ids(lmdb_transaction& t, const recent_events& events);
-  void write_filter(lmdb_transaction& t);
-  void remember_newest(lmdb_transaction& t);
+  void merge_once(const recent_events& events);
+  bool compact_once();
+  void begin_merge(const index_run& run, std::uint64_t reach);
+  void write_run(slice_writer& out, const recent_events& events, const index_run& run) const;
+  void write_ids(slice_writer& out, const recent_events& events) const;
+  void write_correlations(slice_writer& out, const recent_events& events) const;
+  void write_appends(slice_writer& out, const recent_events& events) const;
+  void write_filter(slice_writer& out) const;
+  void load_newest_id(lmdb_transaction& t);
   [[nodiscard]] std::optional<std::uint32_t> free_slot(std::uint32_t level) const;
   [[nodiscard]] std::optional<compaction> next_compaction() const;
   [[nodiscard]] MDB_dbi table_of(const index_run& run) const {
@@ -127,7 +144,9 @@ class merged_index {
   MDB_dbi filter_table_ = 0;
   std::array<std::array<MDB_dbi, slots_per_level>, levels> runs_tables_{};
 
+  std::size_t slice_bytes_;
   std::uint64_t checkpoint_ = 0;
+  std::uint64_t reach_ = 0;
   std::uint64_t next_sequence_ = 1;
   std::vector<index_run> runs_;  ///< oldest first
   std::array<std::optional<compaction>, levels> compactions_;

@@ -107,7 +107,7 @@ bool in_child(F f) {
 
 /// Whether every record that can be read is the one that was written.
 bool refused_or_equal(const fs::path& folder, const std::vector<std::string>& expected) {
-  auto opened = microlith::internal::journal_file::open(folder, 1 << 20, false);
+  auto opened = microlith::internal::journal_file::open(folder, {1 << 20, 1 << 20}, false);
   if (!opened)
     return true;
   if ((*opened)->last_position() != expected.size())
@@ -348,6 +348,92 @@ BOOST_AUTO_TEST_CASE(a_full_map_refuses_what_does_not_fit_and_loses_nothing) {
   auto next = append_ok(*j, to_stream("small"));
   BOOST_TEST(next.first_position == kept + 1);
   BOOST_TEST(positions_of(*j, "small").size() == 11U);
+}
+
+BOOST_AUTO_TEST_CASE(the_map_grows_by_itself_while_others_read) {
+  test::temporary_directory directory;
+  auto options = journal_options{
+      .directory = directory.path(), .map_reserve_bytes = 256 * 1024, .merge_threshold = 16};
+  constexpr std::uint64_t events = 120;
+  auto check = [&](const journal& j) {
+    auto all = everything_in(j);
+    BOOST_REQUIRE(all.size() == events);
+    for (std::uint64_t i = 0; i < events; ++i)
+      BOOST_REQUIRE(all[i].size() > 20'000);
+    BOOST_TEST(positions_of(j, "s1").size() == events / 3);
+  };
+  {
+    auto j = open_journal(options);
+    std::atomic<bool> done{false};
+    std::atomic<int> problems{0};
+    std::vector<std::thread> readers;
+    for (int i = 0; i < 2; ++i)
+      readers.emplace_back([&] {
+        for (std::uint64_t next = 1; !done || next <= j->last_position();) {
+          auto page = j->read(next, {}, [&](const record_view& r) {
+            problems += r.body.size() < 20'000 ? 1 : 0;
+            problems += *j->stream_version(r.stream) < r.stream_version ? 1 : 0;
+          });
+          problems += page ? 0 : 1;
+          next = page ? page->next : events + 1;
+        }
+      });
+    std::string text(20'000, 'x');
+    for (std::uint64_t i = 0; i < events; ++i) {
+      append_request request;
+      request.id = message_id::make();
+      request.events.push_back({made(text), "s" + std::to_string(i % 3)});
+      // Where a read does not let go in time it is refused, and done again.
+      while (!std::holds_alternative<appended>(append_one(*j, request))) {
+      }
+    }
+    done = true;
+    for (auto& reader : readers)
+      reader.join();
+    BOOST_TEST(problems == 0);
+    check(*j);
+  }
+  check(*open_journal(options));
+}
+
+BOOST_AUTO_TEST_CASE(the_map_grows_to_its_limit) {
+  test::temporary_directory directory;
+  constexpr std::size_t limit = 1024 * 1024;
+  auto j = open_journal({.directory = directory.path(),
+                         .map_limit_bytes = limit,
+                         .map_reserve_bytes = 128 * 1024,
+                         .merge_in_background = false});
+  append_request big;
+  big.events.push_back({made(std::string(20'000, 'x')), "big"});
+  std::size_t fitted = 0;
+  for (;; ++fitted) {
+    big.events.front().message = made(std::string(20'000, 'x'));
+    auto outcome = append_one(*j, big);
+    if (std::holds_alternative<append_refused>(outcome))
+      break;
+  }
+  BOOST_TEST(fitted >= limit / 2 / 20'000);
+  BOOST_TEST(fitted <= limit / 20'000);
+  BOOST_TEST(everything_in(*j).size() == fitted);
+}
+
+BOOST_AUTO_TEST_CASE(an_append_within_a_read_does_not_wait_for_itself_to_grow_the_map) {
+  test::temporary_directory directory;
+  auto j = open_journal({.directory = directory.path(), .map_reserve_bytes = 128 * 1024});
+  append_ok(*j, to_stream("a"));
+  append_request big;
+  big.id = message_id::make();
+  big.events.push_back({made(std::string(500'000, 'x')), "big"});
+  bool refused = false;
+  auto page = j->read(1, {}, [&](const record_view&) {
+    auto outcome = append_one(*j, big);
+    auto* no = std::get_if<append_refused>(&outcome);
+    refused = no != nullptr && no->why.kind == failure_kind::overloaded &&
+              no->why.certainty == certainty::not_done;
+  });
+  BOOST_TEST(page.has_value());
+  BOOST_TEST(refused);
+  BOOST_TEST(append_ok(*j, big).first_position == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(a_full_disk_refuses_the_append_and_heals_by_itself) {

@@ -18,10 +18,14 @@ using namespace microlith::internal;
 namespace {
 
 constexpr message_id epoch{1, 2};
-constexpr std::size_t map_bytes = std::size_t{1} << 28;
+constexpr internal::map_size map{.reserve_bytes = std::size_t{1} << 28};
 
-std::unique_ptr<internal::merged_index> open_index(const std::filesystem::path& path) {
-  return std::make_unique<internal::merged_index>(path, epoch, map_bytes, false);
+// A few entries each, so that everything is cut somewhere.
+constexpr std::size_t slice_bytes = 200;
+
+std::unique_ptr<internal::merged_index> open_index(const std::filesystem::path& path,
+                                                   internal::map_size size = map) {
+  return std::make_unique<internal::merged_index>(path, epoch, size, false, slice_bytes);
 }
 
 stream_key key(std::uint64_t number) {
@@ -105,6 +109,8 @@ BOOST_AUTO_TEST_CASE(a_part_of_a_stream_is_found_whatever_runs_it_is_in) {
   auto index = open_index(directory.path());
   writer w;
   for (int i = 0; i < 40; ++i) {
+    while (index->crowded())
+      BOOST_REQUIRE(index->compact());
     index->merge(w.events(6, 5));
     (void)index->compact();
   }
@@ -162,8 +168,51 @@ BOOST_AUTO_TEST_CASE(ids_that_are_newer_than_all_need_not_be_looked_up) {
 BOOST_AUTO_TEST_CASE(the_index_of_another_journal_is_not_opened) {
   test::temporary_directory directory;
   open_index(directory.path()).reset();
-  BOOST_CHECK_THROW((internal::merged_index{directory.path(), {3, 4}, map_bytes, false}),
-                    index_unusable);
+  BOOST_CHECK_THROW((internal::merged_index{directory.path(), {3, 4}, map, false}), index_unusable);
+}
+
+BOOST_AUTO_TEST_CASE(a_merge_that_failed_half_way_is_done_again) {
+  test::temporary_directory directory;
+  writer w;
+  auto first = w.events(50, 7);
+  auto second = w.events(2000, 7);
+  {
+    constexpr std::size_t little = std::size_t{256} << 10;
+    auto index = open_index(directory.path(), {little, little});
+    index->merge(first);
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      BOOST_CHECK_EXCEPTION(index->merge(second), lmdb_error,
+                            [](const lmdb_error& error) { return error.out_of_space(); });
+      // Nothing of it shows but ids, and how far they may reach.
+      BOOST_TEST(index->checkpoint() == 50U);
+      BOOST_TEST(index->reach() == 2050U);
+      internal::merged_index::reader reader{*index};
+      BOOST_TEST(reader.head_of(key(1))->version < w.streams[1].size());
+      std::vector<std::uint64_t> conversation;
+      reader.conversation({1, 3}, 0, 1'000'000, conversation);
+      for (std::size_t i = 0; i < conversation.size(); ++i)
+        BOOST_REQUIRE(conversation[i] == 1 + 3 * i);
+    }
+  }
+  // As after the end of the process, with room.
+  auto index = open_index(directory.path());
+  BOOST_TEST(index->checkpoint() == 50U);
+  BOOST_TEST(index->reach() == 2050U);
+  index->merge(second);
+  BOOST_TEST(index->checkpoint() == 2050U);
+  w.check(*index);
+}
+
+BOOST_AUTO_TEST_CASE(the_map_grows_with_the_index) {
+  test::temporary_directory directory;
+  auto index = open_index(directory.path(), {std::size_t{256} << 10, std::size_t{64} << 20});
+  writer w;
+  for (int i = 0; i < 20; ++i) {
+    index->merge(w.events(500, 1000));
+    while (index->compact()) {
+    }
+  }
+  w.check(*index);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -74,6 +74,10 @@ BOOST_AUTO_TEST_CASE(adding_and_taking_away_agree_with_a_list) {
         model.resize(size);
         continue;
       }
+      if (*rc::gen::inRange(0, 10) == 0)
+        events.settle();
+      if (!model.empty() && *rc::gen::inRange(0, 10) == 0)
+        RC_ASSERT(events.with_id(model.front().id) != nullptr);
       auto stream = *rc::gen::inRange<std::uint64_t>(0, 6);
       auto event = event_at(model.size() + 1, stream, 0, {++appends / 2 + 1, 3});
       // Ids never come back after they were taken away, as in a journal.

@@ -1,0 +1,48 @@
+#include <microlith/persistence/internal/slice_writer.hpp>
+
+#include <algorithm>
+
+namespace microlith::internal {
+
+namespace {
+
+constexpr std::size_t bytes_an_entry = 10;  // LMDB's own
+
+}  // namespace
+
+slice_writer::slice_writer(const environment& env, std::size_t slice_bytes)
+    : environment_{env}, slice_bytes_{slice_bytes} {
+  transaction_.emplace(environment_, lmdb_transaction::access::write);
+}
+
+void slice_writer::open(MDB_dbi table) {
+  table_ = table;
+  cursor_.reset();
+  cursor_.emplace(*transaction_, table_);
+  last_key_.clear();
+  if (cursor_->move(MDB_LAST))
+    last_key_.assign(cursor_->key().begin(), cursor_->key().end());
+}
+
+void slice_writer::put(std::span<const std::byte> key, std::span<const std::byte> value) {
+  if (written_bytes_ >= slice_bytes_) {
+    commit();
+    transaction_.emplace(environment_, lmdb_transaction::access::write);
+    cursor_.emplace(*transaction_, table_);
+  }
+  bool grows =
+      std::lexicographical_compare(last_key_.begin(), last_key_.end(), key.begin(), key.end());
+  cursor_->put(key, value, grows ? MDB_APPEND : 0);
+  if (grows)
+    last_key_.assign(key.begin(), key.end());
+  written_bytes_ += key.size() + value.size() + bytes_an_entry;
+}
+
+void slice_writer::commit() {
+  cursor_.reset();
+  transaction_->commit();
+  transaction_.reset();
+  written_bytes_ = 0;
+}
+
+}  // namespace microlith::internal
