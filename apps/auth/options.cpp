@@ -4,6 +4,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <charconv>
+#include <limits>
+
 namespace auth {
 
 namespace {
@@ -11,6 +14,8 @@ namespace {
 constexpr const char* version = "auth-node " AUTH_NODE_VERSION;
 constexpr unsigned thread_limit = 1'024;
 constexpr std::size_t registration_limit_limit = 100'000;
+// Smaller, and there would be no room for the first registrations.
+constexpr std::size_t smallest_map_limit_bytes = std::size_t{1} << 20;
 
 const char* const examples = R"(
 Examples:
@@ -44,6 +49,27 @@ std::string add_proxy(options& to, const std::string& text) {
   if (!address)
     return "'" + text + "' is not an IP address such as 127.0.0.1";
   to.trusted_proxies.push_back(*address);
+  return {};
+}
+
+std::string set_map_limit(options& to, const std::string& text) {
+  constexpr std::string_view suffixes = "KMGT";
+  std::uint64_t number = 0;
+  const auto* end = text.data() + text.size();
+  auto [rest, problem] = std::from_chars(text.data(), end, number);
+  std::size_t power = 0;
+  if (problem == std::errc{} && rest != end) {
+    power = suffixes.find(*rest) + 1;  // 0 where there is no such suffix
+    ++rest;
+    if (power == 0)
+      problem = std::errc::invalid_argument;
+  }
+  auto factor = std::uint64_t{1} << (10 * power);
+  if (problem != std::errc{} || rest != end ||
+      number > std::numeric_limits<std::size_t>::max() / factor ||
+      number * factor < smallest_map_limit_bytes)
+    return "'" + text + "' is not a number of bytes such as 64M or 2G, from 1M on";
+  to.map_limit_bytes = static_cast<std::size_t>(number * factor);
   return {};
 }
 
@@ -81,6 +107,10 @@ std::variant<options, early_exit> parse_options(int argc, const char* const* arg
   app.add_option("--threads", parsed.threads, "Threads that run handlers")
       ->option_text("N [one a core]")
       ->check(CLI::Range(1U, thread_limit));
+  app.add_option_function<std::string>(
+         "--map-limit", each("--map-limit", parsed, set_map_limit),
+         "The most the journal may grow to, and the address space it may take; suffixes K, M, G, T")
+      ->option_text("BYTES [what the machine has]");
   app.add_option("--password-cost", cost, "Cost of hashing a password; minimum is for tests")
       ->check(CLI::IsMember({"interactive", "minimum"}))
       ->option_text("interactive|minimum [interactive]");

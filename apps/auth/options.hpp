@@ -5,6 +5,7 @@
 #include "auth/http/ip_address.hpp"
 #include "auth/password.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -18,7 +19,8 @@ struct options {
   std::filesystem::path data = "./data";
   http::ip_address address;
   std::uint16_t port = 8080;
-  unsigned threads = 0;  ///< 0: one a core
+  unsigned threads = 0;             ///< 0: one a core
+  std::size_t map_limit_bytes = 0;  ///< 0: no limit but the machine's
   auth::password_cost password_cost = auth::password_cost::interactive;
   std::size_t registration_limit = 30;  ///< per minute and address; 0: none
   std::vector<std::string> hosts;       ///< lower case

@@ -74,6 +74,7 @@ microlith::result<microlith::node, microlith::storage_error> start_node(
   node.name = "auth";
   node.data = options.data;
   node.threads = options.threads;
+  node.journal_map_bytes = options.map_limit_bytes;
   node.max_prepare_queue =
       prepare_queue_per_core * std::max(1U, std::thread::hardware_concurrency());
   node.max_commands_in_flight = commands_in_flight_limit;

@@ -161,9 +161,8 @@ void check_index(const std::filesystem::path& directory, message_id epoch,
     auto state = read_state(file, seen);
     foreign = state.epoch != epoch;
     if (!foreign && state.reach > last_position)
-      throw page_error{"it is ahead of the journal: it knows event " +
-                       std::to_string(state.reach) + ", and the journal ends at event " +
-                       std::to_string(last_position)};
+      throw page_error{"it is ahead of the journal: it knows event " + std::to_string(state.reach) +
+                       ", and the journal ends at event " + std::to_string(last_position)};
     unread = !foreign && !extend(state.checkpoint);
     bool compared = !foreign && !unread;
     // A merge that failed half way adds its streams twice, and may so begin a layer.

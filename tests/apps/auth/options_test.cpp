@@ -44,6 +44,8 @@ BOOST_AUTO_TEST_CASE(every_option_is_read) {
                          "[::1]:0",
                          "--threads",
                          "3",
+                         "--map-limit",
+                         "64M",
                          "--password-cost",
                          "minimum",
                          "--registration-limit",
@@ -63,6 +65,7 @@ BOOST_AUTO_TEST_CASE(every_option_is_read) {
   BOOST_TEST(to_string(options.address) == "::1");
   BOOST_TEST(options.port == 0);
   BOOST_TEST(options.threads == 3U);
+  BOOST_TEST(options.map_limit_bytes == std::size_t{64} << 20);
   BOOST_TEST((options.password_cost == password_cost::minimum));
   BOOST_TEST(options.registration_limit == 0U);
   BOOST_TEST((options.hosts == std::vector<std::string>{"auth.example.org", "b.example.org"}));
@@ -79,6 +82,15 @@ BOOST_AUTO_TEST_CASE(of_options_given_twice_the_last_counts) {
   BOOST_TEST(options.port == 2);
 }
 
+BOOST_AUTO_TEST_CASE(a_map_limit_is_a_number_of_bytes_with_or_without_a_suffix) {
+  BOOST_TEST(parsed({}).map_limit_bytes == 0U);
+  BOOST_TEST(parsed({"--map-limit", "1048576"}).map_limit_bytes == 1'048'576U);
+  BOOST_TEST(parsed({"--map-limit", "2048K"}).map_limit_bytes == 2'097'152U);
+  BOOST_TEST(parsed({"--map-limit", "1G"}).map_limit_bytes == std::size_t{1} << 30);
+  if constexpr (sizeof(std::size_t) > 4)
+    BOOST_TEST(parsed({"--map-limit", "3T"}).map_limit_bytes == 3'298'534'883'328ULL);
+}
+
 BOOST_AUTO_TEST_CASE(the_description_is_text_or_a_graph) {
   BOOST_TEST(parsed({"--describe"}).describe == "text");
   BOOST_TEST(parsed({"--describe=dot"}).describe == "dot");
@@ -91,9 +103,9 @@ BOOST_AUTO_TEST_CASE(the_first_admin_is_named_by_email) {
 BOOST_AUTO_TEST_CASE(help_and_version_are_no_errors) {
   auto help = parse({"--help"});
   BOOST_TEST(std::get<early_exit>(help).code == 0);
-  for (const auto* option :
-       {"--data", "--http", "--threads", "--password-cost", "--registration-limit", "--host",
-        "--trust-proxy", "--create-admin", "--log-level", "--describe", "--version", "--help"})
+  for (const auto* option : {"--data", "--http", "--threads", "--map-limit", "--password-cost",
+                             "--registration-limit", "--host", "--trust-proxy", "--create-admin",
+                             "--log-level", "--describe", "--version", "--help"})
     BOOST_TEST(std::get<early_exit>(help).text.find(option) != std::string::npos, option);
   auto version = parse({"--version"});
   BOOST_TEST(std::get<early_exit>(version).code == 0);
@@ -113,6 +125,12 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_in_one_line) {
       {"--threads", "0"},
       {"--threads", "-1"},
       {"--threads", "many"},
+      {"--map-limit", "64MB"},
+      {"--map-limit", "M"},
+      {"--map-limit", "64m"},
+      {"--map-limit", "-1"},
+      {"--map-limit", "1K"},
+      {"--map-limit", "99999999T"},
       {"--password-cost", "cheap"},
       {"--registration-limit", "-5"},
       {"--host", "http://example.org"},
