@@ -1,5 +1,6 @@
 #include <microlith/persistence/internal/byte_order.hpp>
 #include <microlith/persistence/internal/data_file.hpp>
+#include <microlith/persistence/internal/directory.hpp>
 #include <microlith/persistence/internal/journal_file.hpp>
 #include <microlith/persistence/internal/journal_layout.hpp>
 
@@ -70,6 +71,29 @@ std::optional<storage_error> check_before_mapping(const std::filesystem::path& d
   return std::nullopt;
 }
 
+storage_error_kind kind_of(const lmdb_error& error) {
+  if (error.out_of_space())
+    return storage_error_kind::full;
+  if (error.code() == EIO)
+    return storage_error_kind::io;
+  bool is_healthy = error.code() == MDB_VERSION_MISMATCH || error.code() == MDB_READERS_FULL;
+  return error.code() < 0 && !is_healthy ? storage_error_kind::damaged
+                                         : storage_error_kind::unusable;
+}
+
+std::string_view way_out(storage_error_kind kind) {
+  switch (kind) {
+    case storage_error_kind::damaged:
+      return ". Restore a backup";
+    case storage_error_kind::full:
+      return ". Make room on the disk or raise the map limit";
+    case storage_error_kind::io:
+      return ". Look at the disk, then start again";
+    default:
+      return ". Mend the cause, permissions for example, or choose another directory";
+  }
+}
+
 }  // namespace
 
 result<std::unique_ptr<journal_file>, storage_error> journal_file::open(
@@ -77,25 +101,36 @@ result<std::unique_ptr<journal_file>, storage_error> journal_file::open(
   auto seen = read_witness(directory / "witness");
   if (auto problem = check_before_mapping(directory, seen))
     return *problem;
+  auto problem = [&](storage_error_kind kind, const std::string& why) {
+    return storage_error{kind, "cannot open the journal in " + directory.string() + ": " + why +
+                                   std::string{way_out(kind)}};
+  };
   try {
+    if (!inspect_data_file(directory / "data.mdb"))
+      make(directory, map, sync);
     std::unique_ptr<journal_file> file{new journal_file{directory, map, sync}};
     if (auto problem = file->load(seen))
       return *problem;
     return file;
   } catch (const lmdb_error& error) {
-    auto kind = error.out_of_space()  ? storage_error_kind::full
-                : error.code() == EIO ? storage_error_kind::io
-                : error.code() == MDB_CORRUPTED || error.code() == MDB_PAGE_NOTFOUND ||
-                        error.code() == MDB_INVALID
-                    ? storage_error_kind::damaged
-                    : storage_error_kind::unusable;
-    return storage_error{kind,
-                         "cannot open the journal in " + directory.string() + ": " + error.what()};
+    return problem(kind_of(error), error.what());
   } catch (const std::filesystem::filesystem_error& error) {
-    return storage_error{
-        storage_error_kind::unusable,
-        "cannot open the journal in " + directory.string() + ": " + error.code().message()};
+    bool is_full = error.code() == std::errc::no_space_on_device;
+    return problem(is_full ? storage_error_kind::full : storage_error_kind::unusable,
+                   error.code().message());
   }
+}
+
+void journal_file::make(const std::filesystem::path& directory, map_size map, bool sync) {
+  // Beside its place, and put there when it is whole: a loss of power leaves all of it or nothing.
+  auto beginnings = directory / "new";
+  make_directory(directory);
+  std::filesystem::remove_all(beginnings);
+  journal_file{beginnings, map, sync}.create();
+  std::filesystem::rename(beginnings / "data.mdb", directory / "data.mdb");
+  if (sync)
+    sync_names(directory);
+  std::filesystem::remove_all(beginnings);
 }
 
 journal_file::journal_file(const std::filesystem::path& directory, map_size map, bool sync)
@@ -109,7 +144,6 @@ journal_file::journal_file(const std::filesystem::path& directory, map_size map,
   MDB_stat stat{};
   check(mdb_env_stat(environment_.get(), &stat), "look at the journal");
   page_bytes_ = stat.ms_psize;
-  is_new_ = stat.ms_entries == 0;
 }
 
 journal_file::~journal_file() {
@@ -127,26 +161,22 @@ storage_error journal_file::damaged(const std::string& what, std::uint64_t posit
 
 void journal_file::create() {
   lmdb_transaction t{environment_, lmdb_transaction::access::write};
-  records_table_ = t.open_table(records_table_name, MDB_CREATE);
-  types_table_ = t.open_table(types_table_name, MDB_CREATE);
-  main_table_ = t.open_table(nullptr, 0);
-  epoch_ = message_id::make();
+  (void)t.open_table(records_table_name, MDB_CREATE);
+  (void)t.open_table(types_table_name, MDB_CREATE);
   std::random_device random;
-  std::generate(secret_.begin(), secret_.end(),
+  name_secret secret;
+  std::generate(secret.begin(), secret.end(),
                 [&] { return static_cast<std::byte>(random() & 0xFF); });
-  t.put(main_table_, journal_meta_key, encode_meta({journal_format, epoch_, secret_}));
+  t.put(t.open_table(nullptr, 0), journal_meta_key,
+        encode_meta({journal_format, message_id::make(), secret}));
   t.commit();
 }
 
 std::optional<storage_error> journal_file::load(const std::optional<witnessed>& seen) {
-  if (is_new_)
-    create();
   lmdb_transaction t{environment_, lmdb_transaction::access::read};
-  if (!is_new_) {
-    records_table_ = t.open_table(records_table_name, 0);
-    types_table_ = t.open_table(types_table_name, 0);
-    main_table_ = t.open_table(nullptr, 0);
-  }
+  records_table_ = t.open_table(records_table_name, 0);
+  types_table_ = t.open_table(types_table_name, 0);
+  main_table_ = t.open_table(nullptr, 0);
   remember_end();
   find_map(t);
   auto stored = t.find(main_table_, journal_meta_key);

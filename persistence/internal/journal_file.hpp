@@ -95,6 +95,7 @@ class journal_file {
  private:
   journal_file(const std::filesystem::path& directory, map_size map, bool sync);
   [[nodiscard]] std::optional<storage_error> load(const std::optional<witnessed>& seen);
+  static void make(const std::filesystem::path& directory, map_size map, bool sync);
   void create();
   [[nodiscard]] storage_error damaged(const std::string& what, std::uint64_t position = 0) const;
   [[nodiscard]] bool is_mapped(std::span<const std::byte> data) const;
@@ -105,7 +106,6 @@ class journal_file {
   std::filesystem::path directory_;
   environment environment_;
   witness witness_;
-  bool is_new_ = false;
   MDB_dbi main_table_ = 0;
   MDB_dbi records_table_ = 0;
   MDB_dbi types_table_ = 0;

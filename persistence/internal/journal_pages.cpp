@@ -1,6 +1,7 @@
 #include <microlith/persistence/internal/byte_order.hpp>
 #include <microlith/persistence/internal/journal_pages.hpp>
 #include <microlith/persistence/internal/type_registry.hpp>
+#include <microlith/persistence/internal/witness.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -50,6 +51,8 @@ storage_error journal_pages::damaged(const std::string& what, std::uint64_t posi
 
 void journal_pages::refresh() {
   for (unsigned attempt = 0; attempt < max_attempts; ++attempt) {
+    // Written after each commit, so what is read of it now is not ahead of what is looked at then.
+    auto acknowledged = read_witness(directory_ / "witness");
     auto seen = file_.look();
     if (!seen) {
       if (file_.bytes() == 0)
@@ -63,6 +66,8 @@ void journal_pages::refresh() {
     snapshot_ = *seen;
     try {
       look();
+      if (acknowledged)
+        compare_with(*acknowledged);
       if (intact())
         return;
     } catch (const page_error& error) {
@@ -131,6 +136,21 @@ void journal_pages::look() {
     if (count > types_.size())
       types_.push_back(std::make_unique<stored_type>(std::move(*type)));
   }
+}
+
+void journal_pages::compare_with(const witnessed& acknowledged) const {
+  if (acknowledged.epoch != meta_.epoch)
+    return;
+  // LMDB takes the older meta page where the newer one is damaged.
+  if (snapshot_.transaction < acknowledged.transaction ||
+      state_.last_position < acknowledged.position)
+    throw storage_exception{damaged(
+        "its last commits are missing: it ends at event " + std::to_string(state_.last_position) +
+        ", and event " + std::to_string(acknowledged.position) + " had been acknowledged")};
+  if (state_.last_position == acknowledged.position &&
+      state_.running_hash != acknowledged.running_hash)
+    throw storage_exception{damaged("it is not what was acknowledged up to event " +
+                                    std::to_string(acknowledged.position))};
 }
 
 std::string journal_pages::find_record(std::uint64_t position, parsed_record& out) {

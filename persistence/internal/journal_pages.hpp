@@ -8,6 +8,7 @@
 #include <microlith/persistence/internal/journal_layout.hpp>
 #include <microlith/persistence/internal/page_file.hpp>
 #include <microlith/persistence/internal/record_layout.hpp>
+#include <microlith/persistence/internal/witness.hpp>
 #include <microlith/persistence/record.hpp>
 
 #include <cstdint>
@@ -44,6 +45,7 @@ class journal_pages {
 
  private:
   void look();
+  void compare_with(const witnessed& acknowledged) const;
   [[nodiscard]] std::string find_record(std::uint64_t position, parsed_record& out);
 
   std::filesystem::path directory_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <limits>
 #include <utility>
 
@@ -29,6 +30,17 @@ constexpr mdb_mode_t file_mode = 0600;
 // Growing by less than that would have to be done again at once.
 std::size_t smallest_map_step(std::size_t map_bytes) {
   return std::max<std::size_t>(map_bytes / 16, 4096);
+}
+
+// LMDB ends the process where its own pages contradict each other; that should not be without a
+// word.
+void say_that_it_is_damaged(MDB_env* env, const char* what) {
+  const char* directory = "";
+  mdb_env_get_path(env, &directory);
+  std::fprintf(stderr,
+               "the data in %s is damaged: %s. Restore a backup; an index or a projection may be "
+               "deleted instead, and is then built again\n",
+               directory, what);
 }
 
 }  // namespace
@@ -72,6 +84,8 @@ environment::environment(const std::filesystem::path& directory, const environme
       code = mdb_env_set_maxdbs(env_, options.max_tables);
     if (code == 0)
       code = mdb_env_set_maxreaders(env_, max_readers);
+    if (code == 0)
+      code = mdb_env_set_assert(env_, say_that_it_is_damaged);
     if (code == 0)
       code = mdb_env_open(env_, directory.c_str(), flags, file_mode);
     if (code == 0)
@@ -156,10 +170,6 @@ void lmdb_transaction::begin(F begin_or_renew) {
   }
   check(code, "begin a transaction");
   inside_ = true;
-}
-
-lmdb_transaction::lmdb_transaction(MDB_txn* parent) {
-  check(mdb_txn_begin(mdb_txn_env(parent), parent, 0, &txn_), "begin a transaction in another one");
 }
 
 MDB_dbi lmdb_transaction::open_table(const char* name, unsigned flags) {
