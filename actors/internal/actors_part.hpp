@@ -8,6 +8,7 @@
 #include <microlith/actors/node_options.hpp>
 #include <microlith/persistence/journal.hpp>
 #include <microlith/persistence/projection_store.hpp>
+#include <microlith/persistence/snapshot_store.hpp>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
@@ -115,7 +116,21 @@ struct projector_part {
   std::atomic<bool> rung{false};
   std::atomic<std::uint64_t> checkpoint{0};
   std::atomic<bool> failed{false};
-  std::string why;  // written before `failed`
+  std::atomic<bool> rebuilding{false};
+
+  /// Why it stopped or waits; empty where it does neither.
+  [[nodiscard]] std::string trouble() const {
+    std::lock_guard lock{mutex_};
+    return trouble_;
+  }
+  void set_trouble(std::string why) {
+    std::lock_guard lock{mutex_};
+    trouble_ = std::move(why);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string trouble_;
 };
 
 using projector_table = std::map<std::string, std::shared_ptr<projector_part>>;
@@ -133,6 +148,9 @@ struct runtime::actors_part {
   replaceable<type_catalog> catalog;
   std::unique_ptr<microlith::journal> journal;
   replaceable<projector_table> projectors;
+  std::mutex snapshots_mutex;                 ///< while the two are made
+  std::unique_ptr<snapshot_store> snapshots;  ///< where a decider asks for them
+  snapshotter_actor snapshotter;
   writer_actor writer;
   workshop_actor workshop;
   timekeeper_actor timekeeper;
@@ -252,6 +270,10 @@ handler_actor spawn_handler(runtime& node, bus_kind bus, handler_definition defi
 shard_actor spawn_shard(runtime& node, std::shared_ptr<const decider_definition> decider);
 writer_actor spawn_writer(runtime& node);
 workshop_actor spawn_workshop(runtime& node);
+snapshotter_actor spawn_snapshotter(runtime& node);
+/// Opens the snapshots if the decider asks for them; says why it cannot have any.
+[[nodiscard]] result<void, failure> prepare_snapshots(runtime& of,
+                                                      const decider_definition& decider);
 projector_actor spawn_projector(runtime& node, projector_part& part);
 timekeeper_actor spawn_timekeeper(runtime& node);
 callback_actor spawn_callbacks(runtime& node);
