@@ -7,6 +7,7 @@
 // any thread.
 
 #include <microlith/messages/identity.hpp>
+#include <microlith/messages/internal/recycled.hpp>
 #include <microlith/messages/message.hpp>
 #include <microlith/messages/message_type.hpp>
 
@@ -63,7 +64,8 @@ class envelope {
 
   template <any_message T>
   envelope(envelope_head head, T body)
-      : content_{std::make_shared<const typed_content<T>>(std::move(head), std::move(body))} {}
+      : content_{std::allocate_shared<const typed_content<T>>(
+            internal::recycling_allocator<typed_content<T>>{}, std::move(head), std::move(body))} {}
 
   /// From bytes that another process or the journal wrote.
   [[nodiscard]] static result<envelope, decode_error> decode(envelope_head head,

@@ -36,6 +36,23 @@ std::uint64_t next_random() {
   return z ^ (z >> 31);
 }
 
+// The first of `count` steps that nobody else gets.
+std::uint64_t reserve_steps(std::uint64_t count) {
+  auto now = now_steps();
+  auto last = last_steps.load(std::memory_order_relaxed);
+  std::uint64_t first = 0;
+  do {
+    // A clock that stands still or was set back must not break the order.
+    first = now > last ? now : last + 1;
+  } while (!last_steps.compare_exchange_weak(last, first + count - 1, std::memory_order_relaxed));
+  return first;
+}
+
+uuid_halves uuid_at(std::uint64_t steps) {
+  return {((steps >> 12) << 16) | version_bits | (steps & 0xFFF),
+          variant_bits | (next_random() >> 2)};
+}
+
 int digit_value(char c) {
   if (c >= '0' && c <= '9')
     return c - '0';
@@ -49,16 +66,12 @@ int digit_value(char c) {
 }  // namespace
 
 uuid_halves next_uuid() {
-  auto now = now_steps();
-  auto last = last_steps.load(std::memory_order_relaxed);
-  std::uint64_t steps = 0;
-  do {
-    // A clock that stands still or was set back must not break the order.
-    steps = now > last ? now : last + 1;
-  } while (!last_steps.compare_exchange_weak(last, steps, std::memory_order_relaxed));
-  auto high = ((steps >> 12) << 16) | version_bits | (steps & 0xFFF);
-  auto low = variant_bits | (next_random() >> 2);
-  return {high, low};
+  return uuid_at(reserve_steps(1));
+}
+
+std::pair<uuid_halves, uuid_halves> next_uuids() {
+  auto first = reserve_steps(2);
+  return {uuid_at(first), uuid_at(first + 1)};
 }
 
 std::string uuid_text(uuid_halves id) {

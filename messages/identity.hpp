@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace microlith {
 
@@ -28,6 +29,8 @@ struct uuid_halves {
 
 /// Thread-safe; strictly increasing within the process.
 [[nodiscard]] uuid_halves next_uuid();
+/// Two in a row, for less than twice the price.
+[[nodiscard]] std::pair<uuid_halves, uuid_halves> next_uuids();
 [[nodiscard]] std::string uuid_text(uuid_halves id);
 [[nodiscard]] std::optional<uuid_halves> parse_uuid(std::string_view text);
 
