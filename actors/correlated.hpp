@@ -25,9 +25,10 @@ struct correlated_message {
 template <any_message T>
 [[nodiscard]] correlated_message<T> correlated(T body, principal who = {},
                                                std::map<std::string, std::string> headers = {}) {
+  auto [id, correlation] = internal::next_uuids();
   return {.body = std::move(body),
-          .id = message_id::make(),
-          .correlation = correlation_id::make(),
+          .id = {id.high, id.low},
+          .correlation = {correlation.high, correlation.low},
           .principal = std::move(who),
           .headers = std::move(headers)};
 }

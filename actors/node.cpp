@@ -92,7 +92,7 @@ class node_assembly {
     for (auto& bus : part.buses) {
       for (const auto& [type, route] : *bus.routes.get()) {
         for (const auto& receiver : route->receivers)
-          caf::anon_send(caf::actor_cast<caf::actor>(receiver), stop_atom::value);
+          caf::anon_send(caf::actor_cast<caf::actor>(receiver.actor), stop_atom::value);
       }
       bus.routes.update([](route_table& table) { table.clear(); });
     }
@@ -111,7 +111,6 @@ class node_assembly {
       stop(projector->actor);
     stop(part.workshop);
     stop(part.writer);
-    stop(part.snapshotter);
     stop(part.timekeeper);
     stop(part.callbacks);
     if (part.deterministic())
@@ -135,7 +134,6 @@ class node_assembly {
   static void close(runtime& of) {
     auto& part = *of.actors_;
     part.projectors.update([](projector_table& table) { table.clear(); });
-    part.snapshots.reset();
     part.journal.reset();
   }
 };
@@ -159,18 +157,6 @@ result<void, catalog_error> learn_types(internal::runtime::actors_part& part, co
     }
     return {};
   });
-}
-
-projection_statistics statistics_of(const internal::projector_part& projector,
-                                    std::uint64_t journal_position) {
-  auto position = projector.checkpoint.load(std::memory_order_acquire);
-  return {.position = position,
-          .lag = journal_position - std::min(position, journal_position),
-          .caught_up = position >= journal_position,
-          .stopped = projector.failed.load(std::memory_order_acquire),
-          .rebuilding = projector.rebuilding.load(std::memory_order_acquire),
-          .skipped_events = projector.store->skipped_count(),
-          .trouble = projector.trouble()};
 }
 
 }  // namespace
@@ -291,7 +277,7 @@ result<void, failure> node::host(const component& added) {
   }
   internal::hosting at{.node = *runtime_,
                        .subscriptions = hosted_->subscriptions,
-                       .rows_of = [&part](const std::string& name) -> const projection_rows& {
+                       .store_of = [&part](const std::string& name) -> projection_store& {
                          return *part.projectors.get()->at(name)->store;
                        }};
   for (const auto& step : added.steps()) {
@@ -316,31 +302,10 @@ const journal& node::journal() const {
   return *runtime_->actors().journal;
 }
 
-const projection_rows* node::rows(const std::string& projection) const {
+const projection_store* node::rows(const std::string& projection) const {
   auto all = runtime_->actors().projectors.get();
   auto at = all->find(projection);
   return at == all->end() ? nullptr : at->second->store.get();
-}
-
-std::optional<projection_statistics> node::progress_of(const std::string& projection) const {
-  auto& part = runtime_->actors();
-  auto all = part.projectors.get();
-  auto at = all->find(projection);
-  if (at == all->end())
-    return std::nullopt;
-  return statistics_of(*at->second, part.journal ? part.journal->last_position() : 0);
-}
-
-result<void, failure> node::rebuild(const std::string& projection) {
-  auto all = runtime_->actors().projectors.get();
-  auto at = all->find(projection);
-  if (at == all->end())
-    return failure{.kind = failure_kind::no_handler,
-                   .certainty = certainty::not_done,
-                   .text = "no projection " + projection + " is hosted here: it cannot be rebuilt",
-                   .message = {}};
-  caf::anon_send(at->second->actor, internal::rebuild_atom::value);
-  return {};
 }
 
 statistics node::statistics() const {
@@ -350,30 +315,25 @@ statistics node::statistics() const {
     std::string name{to_string(bus.kind)};
     for (const auto& [type, route] : *bus.routes.get())
       all.messages.push_back({name, std::string{type->name}, route->count->load()});
-    all.mailbox_depth[name] = bus.sent.load() - std::min(bus.sent.load(), bus.taken.load());
+    all.mailbox_depth[name] = bus.waiting.depth();
     all.in_flight[name] = bus.admitted.in_flight();
   }
   for (const auto& [type, count] : *part.event_counts.get())
     all.messages.push_back({"event", std::string{type->name}, count->load()});
-  all.mailbox_depth["writer"] =
-      part.writer_sent.load() - std::min(part.writer_sent.load(), part.writer_taken.load());
+  all.mailbox_depth["writer"] = part.to_append.depth();
   for (std::size_t i = 0; i < internal::wait_outcomes; ++i) {
     auto name = i == internal::wait_answered ? std::string{"answered"}
                                              : std::string{to_string(static_cast<failure_kind>(i))};
     all.waits_by_outcome[name] = part.counters.waits[i].load();
   }
-  all.journal_position = part.journal ? part.journal->last_position() : 0;
-  for (const auto& [name, projector] : *part.projectors.get()) {
+  for (const auto& [name, projector] : *part.projectors.get())
     all.projection_position[name] = projector->checkpoint.load();
-    all.projections.emplace(name, statistics_of(*projector, all.journal_position));
-  }
   if (part.talks) {
     all.pending_waits = part.talks->pending_waits();
     all.conversation_slots = part.talks->slots();
   }
+  all.journal_position = part.journal ? part.journal->last_position() : 0;
   all.refused_overloaded = part.counters.refused_overloaded.load();
-  all.snapshots_written = part.counters.snapshots_written.load();
-  all.snapshots_used = part.counters.snapshots_used.load();
   all.late_answers = part.counters.late_answers.load();
   all.missed_by_subscribers = part.counters.missed_by_subscribers.load();
   all.handler_exceptions = part.counters.handler_exceptions.load();

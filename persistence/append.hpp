@@ -6,11 +6,12 @@
 #include <microlith/messages/outcome.hpp>
 #include <microlith/persistence/stream.hpp>
 
+#include <boost/container/small_vector.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
-#include <vector>
 
 namespace microlith {
 
@@ -39,8 +40,8 @@ struct append_request {
   /// The command that caused it; a second append with the same id writes nothing. Empty: not
   /// idempotent as a whole (each event still is, by its own message id).
   message_id id = {};
-  std::vector<stream_check> checks = {};
-  std::vector<new_event> events = {};
+  boost::container::small_vector<stream_check, 1> checks = {};
+  boost::container::small_vector<new_event, 1> events = {};
 };
 
 /// Durable. Positions are 0 where there were no events to write.

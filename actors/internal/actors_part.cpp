@@ -4,6 +4,23 @@
 
 namespace microlith::internal {
 
+namespace {
+
+// Facts that name nothing but the origin. Every message of a node that has no others points at
+// them, and counting those pointers would be the most contended counter of all: they are kept for
+// ever and not counted.
+std::shared_ptr<const conversation_facts> facts_of_origin(const std::string& name) {
+  static std::mutex mutex;
+  static std::map<std::string, conversation_facts> all;
+  std::lock_guard lock{mutex};
+  const auto& kept =
+      all.try_emplace(name, conversation_facts{.origin = name, .principal = {}, .headers = {}})
+          .first->second;
+  return {std::shared_ptr<void>{}, &kept};
+}
+
+}  // namespace
+
 runtime::actors_part::actors_part(node_options given)
     : options{std::move(given)},
       epoch_steady_{std::chrono::steady_clock::now()},
@@ -14,8 +31,7 @@ runtime::actors_part::actors_part(node_options given)
   bus(bus_kind::command).admitted.bound(options.max_commands_in_flight);
   bus(bus_kind::query).admitted.bound(options.max_queries_in_flight);
   bus(bus_kind::event).admitted.bound(options.max_events_in_flight);
-  own_facts = std::make_shared<const conversation_facts>(
-      conversation_facts{.origin = options.name, .principal = {}, .headers = {}});
+  own_facts = facts_of_origin(options.name);
 }
 
 caf::scheduler::test_coordinator& runtime::actors_part::test_scheduler() {
@@ -55,14 +71,21 @@ void runtime::actors_part::release(const envelope& message) {
 }
 
 void runtime::actors_part::finished(const envelope& message, accepted how) {
-  talks->finish(message.head().correlation, message.head().id, how, now());
-  release(message);
+  concluded(message, {}, how, now());
+}
+
+void runtime::actors_part::concluded(const envelope& cause, std::span<const envelope* const> caused,
+                                     const std::optional<accepted>& how, steady_time now) {
+  // Who has its answer may send the next at once: there must be room for it.
+  if (how)
+    release(cause);
+  talks->conclude(cause.head().correlation, caused, cause.head().id, how, now);
 }
 
 void runtime::actors_part::failed(const envelope& message, failure why) {
   why.message = message.head().id;
-  talks->fail(message.head().correlation, message.head().root, std::move(why), now());
   release(message);
+  talks->fail(message.head().correlation, message.head().root, std::move(why), now());
 }
 
 void runtime::actors_part::forward(bus_kind kind, envelope message) {
@@ -71,13 +94,12 @@ void runtime::actors_part::forward(bus_kind kind, envelope message) {
     talks->pass(message, now());
     return;
   }
-  to.sent.fetch_add(1, std::memory_order_relaxed);
-  caf::anon_send(to.actor, std::move(message));
+  to.deliver(std::move(message));
 }
 
 void runtime::actors_part::append(append_job&& job) {
-  writer_sent.fetch_add(1, std::memory_order_relaxed);
-  caf::anon_send(writer, std::move(job));
+  if (to_append.push(std::move(job)))
+    caf::anon_send(writer, bell_atom::value);
 }
 
 void runtime::actors_part::log(log_level level, const std::string& text) const {
@@ -132,7 +154,8 @@ void runtime::actors_part::call_back(callback_message&& message) {
   {
     std::shared_lock lock{callback_mutex_};
     if (!stopped.load(std::memory_order_relaxed)) {
-      caf::anon_send(callbacks, std::move(message));
+      if (to_call_back.push(std::move(message)))
+        caf::anon_send(callbacks, bell_atom::value);
       return;
     }
   }

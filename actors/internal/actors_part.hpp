@@ -4,23 +4,35 @@
 
 #include <microlith/actors/internal/caf_compat.hpp>
 #include <microlith/actors/internal/conversations.hpp>
+#include <microlith/actors/internal/inbox.hpp>
 #include <microlith/actors/internal/runtime.hpp>
 #include <microlith/actors/node_options.hpp>
 #include <microlith/persistence/journal.hpp>
 #include <microlith/persistence/projection_store.hpp>
-#include <microlith/persistence/snapshot_store.hpp>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include <condition_variable>
 #include <optional>
 #include <shared_mutex>
+#include <span>
 
 namespace microlith::internal {
 
+/// A handler or shard, as its bus sees it.
+struct receiver {
+  inbox_actor actor;
+  std::shared_ptr<inbox<envelope>> waiting;
+
+  void deliver(envelope&& message) const {
+    if (waiting->push(std::move(message)))
+      caf::anon_send(actor, bell_atom::value);
+  }
+};
+
 /// Who serves one type.
 struct route {
-  std::vector<receiver_actor> receivers;             ///< one, or one a shard
+  std::vector<receiver> receivers;                   ///< one, or one a shard
   std::function<std::size_t(const envelope&)> pick;  ///< of the shards
   std::string component;
   std::source_location place;
@@ -96,9 +108,17 @@ struct live_subscriber {
 using subscriber_table =
     boost::unordered_flat_map<const message_type*, std::vector<std::shared_ptr<live_subscriber>>>;
 
+/// Tells buses apart, of all nodes that this process has ever had.
+[[nodiscard]] inline std::uint64_t next_bus_number() {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 struct bus_part {
   bus_kind kind = bus_kind::command;
+  const std::uint64_t number = next_bus_number();
   bus_core_actor actor;
+  inbox<envelope> waiting;
   bus_actor front;  ///< for CAF actors of others: admits what comes from outside
   replaceable<route_table> routes;
   admission admitted;
@@ -106,8 +126,11 @@ struct bus_part {
   replaceable<std::vector<handle_middleware>> around_handle;
   std::atomic<bool> has_dispatch_middleware{false};
   std::atomic<bool> has_handle_middleware{false};
-  alignas(64) std::atomic<std::uint64_t> sent{0};
-  alignas(64) std::atomic<std::uint64_t> taken{0};
+
+  void deliver(envelope&& message) {
+    if (waiting.push(std::move(message)))
+      caf::anon_send(actor, bell_atom::value);
+  }
 };
 
 struct projector_part {
@@ -116,21 +139,7 @@ struct projector_part {
   std::atomic<bool> rung{false};
   std::atomic<std::uint64_t> checkpoint{0};
   std::atomic<bool> failed{false};
-  std::atomic<bool> rebuilding{false};
-
-  /// Why it stopped or waits; empty where it does neither.
-  [[nodiscard]] std::string trouble() const {
-    std::lock_guard lock{mutex_};
-    return trouble_;
-  }
-  void set_trouble(std::string why) {
-    std::lock_guard lock{mutex_};
-    trouble_ = std::move(why);
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::string trouble_;
+  std::string why;  // written before `failed`
 };
 
 using projector_table = std::map<std::string, std::shared_ptr<projector_part>>;
@@ -148,18 +157,15 @@ struct runtime::actors_part {
   replaceable<type_catalog> catalog;
   std::unique_ptr<microlith::journal> journal;
   replaceable<projector_table> projectors;
-  std::mutex snapshots_mutex;                 ///< while the two are made
-  std::unique_ptr<snapshot_store> snapshots;  ///< where a decider asks for them
-  snapshotter_actor snapshotter;
   writer_actor writer;
+  inbox<append_job> to_append;
   workshop_actor workshop;
   timekeeper_actor timekeeper;
   callback_actor callbacks;
+  inbox<callback_message> to_call_back;
   std::shared_ptr<const conversation_facts> own_facts;
   std::atomic<bool> closed{false};   ///< nothing more is admitted
   std::atomic<bool> stopped{false};  ///< all has ended
-  alignas(64) std::atomic<std::uint64_t> writer_sent{0};
-  alignas(64) std::atomic<std::uint64_t> writer_taken{0};
   replaceable<
       boost::unordered_flat_map<const message_type*, std::shared_ptr<std::atomic<std::uint64_t>>>>
       event_counts;
@@ -173,6 +179,9 @@ struct runtime::actors_part {
   /// The handling of `message` ended; an admitted one makes room.
   void finished(const envelope& message, accepted how);
   void failed(const envelope& message, failure why);
+  /// What `cause` caused passes; with `how`, the handling of `cause` has ended, too.
+  void concluded(const envelope& cause, std::span<const envelope* const> caused,
+                 const std::optional<accepted>& how, steady_time now);
 
   /// Puts a message that a handler caused on its bus.
   void forward(bus_kind bus, envelope message);
@@ -266,14 +275,12 @@ class handler_scope {
 bus_core_actor spawn_bus(runtime& node, bus_kind kind);
 bus_actor spawn_bus_front(runtime& node, bus_kind kind);
 handler_actor spawn_handler(runtime& node, bus_kind bus, handler_definition definition,
-                            std::shared_ptr<live_subscriber> live);
-shard_actor spawn_shard(runtime& node, std::shared_ptr<const decider_definition> decider);
+                            std::shared_ptr<live_subscriber> live,
+                            std::shared_ptr<inbox<envelope>> waiting);
+shard_actor spawn_shard(runtime& node, std::shared_ptr<const decider_definition> decider,
+                        std::shared_ptr<inbox<envelope>> waiting);
 writer_actor spawn_writer(runtime& node);
 workshop_actor spawn_workshop(runtime& node);
-snapshotter_actor spawn_snapshotter(runtime& node);
-/// Opens the snapshots if the decider asks for them; says why it cannot have any.
-[[nodiscard]] result<void, failure> prepare_snapshots(runtime& of,
-                                                      const decider_definition& decider);
 projector_actor spawn_projector(runtime& node, projector_part& part);
 timekeeper_actor spawn_timekeeper(runtime& node);
 callback_actor spawn_callbacks(runtime& node);

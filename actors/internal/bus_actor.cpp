@@ -25,7 +25,6 @@ using bus_self = bus_core_actor::stateful_pointer<bus_state>;
 void carry(bus_self self, envelope&& message) {
   auto& state = self->state;
   auto& node = state.node->actors();
-  state.bus->taken.fetch_add(1, std::memory_order_relaxed);
   if (state.bus->kind == bus_kind::event) {
     // An event from outside is its own cause and its own append.
     append_job job;
@@ -68,16 +67,24 @@ void carry(bus_self self, envelope&& message) {
       return;
     }
   }
-  self->send(to->receivers[index], std::move(message));
+  to->receivers[index].deliver(std::move(message));
+}
+
+// Brings on what waits. What comes by itself, as a CAF message, was sent later.
+void carry_all(bus_self self) {
+  auto& waiting = self->state.bus->waiting;
+  while (auto* message = waiting.next())
+    carry(self, std::move(*message));
 }
 
 template <class Self>
-caf::typed_response_promise<answer_message> file(Self self, wait_request&& request) {
+caf::typed_response_promise<answer_message> file(Self self, wait_request&& request,
+                                                 message_id opened = {}) {
   auto& node = self->state.node->actors();
   auto promise = self->template make_response_promise<answer_message>();
   node.talks->wait(make_requested_wait(promise, caf::actor_cast<caf::strong_actor_ptr>(self),
                                        std::move(request)),
-                   node.now());
+                   node.now(), opened);
   return promise;
 }
 
@@ -85,16 +92,33 @@ bus_core_actor::behavior_type bus_behavior(bus_self self, runtime* node, bus_par
   self->state.node = node;
   self->state.bus = bus;
   return {
-      [self](envelope& message) { carry(self, std::move(message)); },
+      [self](envelope& message) {
+        carry_all(self);
+        carry(self, std::move(message));
+      },
       [self](wait_request& request) { return file(self, std::move(request)); },
       [self](envelope& message, wait_request& request) {
+        carry_all(self);
         // Filed before the message leaves, so that its answer cannot pass it.
-        auto promise = file(self, std::move(request));
+        auto promise = file(self, std::move(request), message.head().id);
         carry(self, std::move(message));
         return promise;
       },
       [self](stop_atom) { self->quit(); },
-      [](retire_message& retire) { retire.stop(); },
+      [self](bell_atom) {
+        auto& waiting = self->state.bus->waiting;
+        for (std::size_t i = 0; i < inbox_step; ++i) {
+          auto* message = waiting.next();
+          if (!message)
+            return;
+          carry(self, std::move(*message));
+        }
+        self->send(self, bell_atom::value);
+      },
+      [self](retire_message& retire) {
+        carry_all(self);
+        retire.stop();
+      },
   };
 }
 

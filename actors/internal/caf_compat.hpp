@@ -25,26 +25,24 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::envelope)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::wait_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::answer_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::continuation_message)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::callback_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::event_batch)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::append_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::append_reports)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::prepare_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::prepared_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::parked_query)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::retire_message)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::snapshot_message)
 
 namespace microlith::internal {
 
-using commit_atom = caf::atom_constant<caf::atom("commit")>;
 using flush_atom = caf::atom_constant<caf::atom("flush")>;
 using stop_atom = caf::atom_constant<caf::atom("stop")>;
 using bell_atom = caf::atom_constant<caf::atom("bell")>;
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
 using arm_atom = caf::atom_constant<caf::atom("arm")>;
-using rebuild_atom = caf::atom_constant<caf::atom("rebuild")>;
 using sweep_atom = caf::atom_constant<caf::atom("sweep")>;
+
+/// Reads its inbox when the bell rings; see inbox.hpp.
+using inbox_actor = caf::typed_actor<caf::reacts_to<bell_atom>>;
 
 /// Takes envelopes, one a message.
 using receiver_actor = caf::typed_actor<caf::reacts_to<envelope>>;
@@ -57,22 +55,24 @@ using bus_actor =
 
 /// A bus as its node sees it. `retire` stops receivers once all that was sent to them before has
 /// reached them.
-using bus_core_actor = bus_actor::extend<caf::reacts_to<retire_message>>;
+using bus_core_actor = bus_actor::extend<caf::reacts_to<bell_atom>, caf::reacts_to<retire_message>>;
 
 /// Runs one function: as the handler of a type, or as a live subscriber.
 using handler_actor =
-    caf::typed_actor<caf::reacts_to<envelope>, caf::reacts_to<event_batch>,
-                     caf::reacts_to<continuation_message>, caf::reacts_to<stop_atom>>;
+    caf::typed_actor<caf::reacts_to<envelope>, caf::reacts_to<bell_atom>,
+                     caf::reacts_to<event_batch>, caf::reacts_to<continuation_message>,
+                     caf::reacts_to<stop_atom>>;
 
 /// Holds the states of a share of a decider's keys.
-using shard_actor = caf::typed_actor<caf::reacts_to<envelope>, caf::reacts_to<append_reports>,
-                                     caf::reacts_to<prepared_message>, caf::reacts_to<sweep_atom>,
-                                     caf::reacts_to<stop_atom>>;
+using shard_actor =
+    caf::typed_actor<caf::reacts_to<envelope>, caf::reacts_to<bell_atom>,
+                     caf::reacts_to<append_reports>, caf::reacts_to<prepared_message>,
+                     caf::reacts_to<sweep_atom>, caf::reacts_to<stop_atom>>;
 
 /// Appends to the journal, then publishes: the far side of the event bus.
 using writer_actor =
-    caf::typed_actor<caf::reacts_to<append_job>, caf::reacts_to<commit_atom>,
-                     caf::replies_to<flush_atom>::with<bool>, caf::reacts_to<stop_atom>>;
+    caf::typed_actor<caf::reacts_to<bell_atom>, caf::replies_to<flush_atom>::with<bool>,
+                     caf::reacts_to<stop_atom>>;
 
 /// Hands slow work to a bounded number of workers; is also the interface of a worker.
 using workshop_actor =
@@ -82,12 +82,7 @@ using worker_actor = caf::typed_actor<caf::reacts_to<prepare_job>, caf::reacts_t
 
 /// Brings one projection up to date.
 using projector_actor = caf::typed_actor<caf::reacts_to<bell_atom>, caf::reacts_to<parked_query>,
-                                         caf::reacts_to<rebuild_atom>, caf::reacts_to<tick_atom>,
                                          caf::reacts_to<sweep_atom>, caf::reacts_to<stop_atom>>;
-
-/// Writes snapshots, some at a time.
-using snapshotter_actor = caf::typed_actor<caf::reacts_to<snapshot_message>,
-                                           caf::reacts_to<commit_atom>, caf::reacts_to<stop_atom>>;
 
 /// Keeps the time limits of all waits, with one clock entry.
 using timekeeper_actor =
@@ -95,8 +90,7 @@ using timekeeper_actor =
                      caf::reacts_to<tick_atom, std::uint64_t>, caf::reacts_to<stop_atom>>;
 
 /// Runs callbacks of waits from outside, so that user code never runs on the writer.
-using callback_actor =
-    caf::typed_actor<caf::reacts_to<callback_message>, caf::reacts_to<stop_atom>>;
+using callback_actor = inbox_actor::extend<caf::reacts_to<stop_atom>>;
 
 /// Answers a request, from whatever thread. CAF's own `deliver` may only be called by the actor
 /// that made the promise, and drops it silently when that actor ends.

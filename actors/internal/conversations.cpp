@@ -257,11 +257,15 @@ void conversations::arm_if_earlier(steady_time when) {
   }
 }
 
-void conversations::open(correlation_id correlation, message_id root) {
-  auto& in = shard_of(correlation);
-  std::lock_guard lock{in.mutex};
+conversations::slot& conversations::open_slot(shard& in, correlation_id correlation,
+                                              message_id root) {
   auto& at = in.obtain(correlation);
   at.nobody_asks = false;
+  if (at.dispatches.empty()) {
+    at.dispatches.push_back({.id = root, .how = {}, .why = nullptr});
+    settle(in, at, {});
+    return at;
+  }
   auto over = std::count_if(at.dispatches.begin(), at.dispatches.end(),
                             [](const open_dispatch& d) { return d.running == 0; }) -
               static_cast<std::ptrdiff_t>(limits_.max_kept_messages);
@@ -276,6 +280,13 @@ void conversations::open(correlation_id correlation, message_id root) {
   else
     at.dispatches.push_back({.id = root, .how = {}, .why = nullptr});
   settle(in, at, {});  // a running dispatch: never answered, so the time does not matter
+  return at;
+}
+
+void conversations::open(correlation_id correlation, message_id root) {
+  auto& in = shard_of(correlation);
+  std::lock_guard lock{in.mutex};
+  open_slot(in, correlation, root);
 }
 
 void conversations::refuse(correlation_id correlation, failure why, steady_time now) {
@@ -284,14 +295,15 @@ void conversations::refuse(correlation_id correlation, failure why, steady_time 
   fail(correlation, id, std::move(why), now);
 }
 
-void conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now) {
+void conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now, message_id opened) {
   endings ended;
   auto end = [&](raw_answer answer) { ended.emplace_back(std::move(wait), std::move(answer)); };
   auto deadline = wait->deadline;
   {
     auto& in = shard_of(wait->correlation);
     std::lock_guard lock{in.mutex};
-    auto* at = in.find(wait->correlation);
+    auto* at =
+        opened.empty() ? in.find(wait->correlation) : &open_slot(in, wait->correlation, opened);
     if (stopped_.load(std::memory_order_relaxed)) {
       end(stopped_failure());
     } else if (!at && !wait->precedes_its_dispatch() && in.forgotten.contains(wait->correlation)) {
@@ -347,35 +359,84 @@ void conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now) {
   run(ended);
 }
 
-void conversations::pass(const envelope& message, steady_time now) {
-  endings ended;
-  bool late = false;
-  {
-    auto& in = shard_of(message.head().correlation);
-    std::lock_guard lock{in.mutex};
-    auto* at = in.find(message.head().correlation);
-    if (!at)
-      return;
-    for (std::size_t i = 0; i < at->waits.size();) {
-      if (at->waits[i]->takes(message)) {
-        at->nobody_asks = at->nobody_asks || at->waits[i]->private_conversation;
-        ended.emplace_back(unfile(in, *at, i), raw_answer{message});
-      } else {
-        ++i;
-      }
-    }
-    auto missed = std::find(at->timed_out.begin(), at->timed_out.end(), &message.type());
-    if (missed != at->timed_out.end() && ended.empty()) {
-      at->timed_out.erase(missed);
-      late = true;
-    }
-    at->keep(message, limits_.max_kept_messages);
-    settle(in, *at, now);
-  }
-  if (late) {
+void conversations::tell_late(const std::vector<envelope>& late) {
+  for (const auto& message : late) {
     counters_.late_answers.fetch_add(1, std::memory_order_relaxed);
     on_late_answer_(message);
   }
+}
+
+void conversations::pass_slot(shard& in, slot& at, const envelope& message, endings& ended,
+                              std::vector<envelope>& late) {
+  auto before = ended.size();
+  for (std::size_t i = 0; i < at.waits.size();) {
+    if (at.waits[i]->takes(message)) {
+      at.nobody_asks = at.nobody_asks || at.waits[i]->private_conversation;
+      ended.emplace_back(unfile(in, at, i), raw_answer{message});
+    } else {
+      ++i;
+    }
+  }
+  if (ended.size() == before && !at.timed_out.empty()) {
+    auto missed = std::find(at.timed_out.begin(), at.timed_out.end(), &message.type());
+    if (missed != at.timed_out.end()) {
+      at.timed_out.erase(missed);
+      late.push_back(message);
+    }
+  }
+  if (!at.nobody_asks)
+    at.keep(message, limits_.max_kept_messages);
+}
+
+void conversations::pass(const envelope& message, steady_time now) {
+  const auto* one = &message;
+  conclude(message.head().correlation, {&one, 1}, {}, std::nullopt, now);
+}
+
+void conversations::finish_slot(shard& in, slot& at, message_id id, accepted how, endings& ended) {
+  auto* dispatch = at.find(id);
+  if (dispatch) {
+    if (dispatch->running != 0)
+      --dispatch->running;
+    dispatch->ended_well = dispatch->ended_well || !dispatch->why;
+    dispatch->how = how;
+  }
+  for (std::size_t i = 0; i < at.waits.size();) {
+    const auto& wait = *at.waits[i];
+    // What a dispatch from outside has caused ends, too, but is not what was asked for.
+    bool asked_for = wait.bound == id || (wait.bound.empty() && dispatch);
+    if (wait.takes_accepted && asked_for) {
+      at.nobody_asks = at.nobody_asks || wait.private_conversation;
+      ended.emplace_back(unfile(in, at, i), raw_answer{how});
+    } else {
+      ++i;
+    }
+  }
+}
+
+void conversations::conclude(correlation_id correlation, std::span<const envelope* const> passed,
+                             message_id id, const std::optional<accepted>& how, steady_time now) {
+  for (const auto* message : passed) {
+    if (message->head().correlation != correlation)
+      pass(*message, now);
+  }
+  endings ended;
+  std::vector<envelope> late;
+  {
+    auto& in = shard_of(correlation);
+    std::lock_guard lock{in.mutex};
+    auto* at = in.find(correlation);
+    if (!at)
+      return;
+    for (const auto* message : passed) {
+      if (message->head().correlation == correlation)
+        pass_slot(in, *at, *message, ended, late);
+    }
+    if (how)
+      finish_slot(in, *at, id, *how, ended);
+    settle(in, *at, now);
+  }
+  tell_late(late);
   run(ended);
 }
 
@@ -427,38 +488,6 @@ void conversations::unsent(correlation_id correlation, failure why, steady_time 
         ended.emplace_back(unfile(in, *at, i), raw_answer{why});
       else
         ++i;
-    }
-    settle(in, *at, now);
-  }
-  run(ended);
-}
-
-void conversations::finish(correlation_id correlation, message_id id, accepted how,
-                           steady_time now) {
-  endings ended;
-  {
-    auto& in = shard_of(correlation);
-    std::lock_guard lock{in.mutex};
-    auto* at = in.find(correlation);
-    if (!at)
-      return;
-    auto* dispatch = at->find(id);
-    if (dispatch) {
-      if (dispatch->running != 0)
-        --dispatch->running;
-      dispatch->ended_well = dispatch->ended_well || !dispatch->why;
-      dispatch->how = how;
-    }
-    for (std::size_t i = 0; i < at->waits.size();) {
-      const auto& wait = *at->waits[i];
-      // What a dispatch from outside has caused ends, too, but is not what was asked for.
-      bool asked_for = wait.bound == id || (wait.bound.empty() && dispatch);
-      if (wait.takes_accepted && asked_for) {
-        at->nobody_asks = at->nobody_asks || wait.private_conversation;
-        ended.emplace_back(unfile(in, *at, i), raw_answer{how});
-      } else {
-        ++i;
-      }
     }
     settle(in, *at, now);
   }

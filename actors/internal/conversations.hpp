@@ -11,6 +11,7 @@
 
 #include <microlith/actors/internal/raw_answer.hpp>
 #include <microlith/actors/statistics.hpp>
+#include <microlith/messages/internal/recycled.hpp>
 
 #include <boost/container/small_vector.hpp>
 #include <boost/intrusive/list.hpp>
@@ -22,6 +23,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <vector>
 
 namespace microlith::internal {
@@ -38,6 +41,9 @@ struct conversation_limits {
 class pending_wait : public boost::intrusive::set_base_hook<> {
  public:
   virtual ~pending_wait() = default;
+  static void* operator new(std::size_t bytes) { return take_recycled(bytes); }
+  static void operator delete(void* memory, std::size_t bytes) { give_recycled(memory, bytes); }
+
   /// Called once. Must neither block nor throw.
   virtual void complete(raw_answer&& answer) = 0;
 
@@ -79,8 +85,9 @@ class conversations {
   void refuse(correlation_id correlation, failure why, steady_time now);
 
   /// Files a wait, or ends it at once: its answer is here already, its slot is gone, the node is
-  /// stopping, or there are too many waits.
-  void wait(std::unique_ptr<pending_wait> wait, steady_time now);
+  /// stopping, or there are too many waits. With `opened`, it does first what `open` does for that
+  /// dispatch.
+  void wait(std::unique_ptr<pending_wait> wait, steady_time now, message_id opened = {});
 
   /// A message of a conversation has passed a bus.
   void pass(const envelope& message, steady_time now);
@@ -92,8 +99,10 @@ class conversations {
   /// A message that a handler sent never left: ends the waits for it, and nothing else.
   void unsent(correlation_id correlation, failure why, steady_time now);
 
-  /// The dispatch `id` ended well.
-  void finish(correlation_id correlation, message_id id, accepted how, steady_time now);
+  /// Messages of a conversation have passed; with `how`, the dispatch `id` has ended well after
+  /// them. Those of another conversation pass there.
+  void conclude(correlation_id correlation, std::span<const envelope* const> passed, message_id id,
+                const std::optional<accepted>& how, steady_time now);
 
   /// Ends the waits whose time is up and forgets the slots whose time is up. Returns when to come
   /// again; `steady_time::max()`: when armed.
@@ -117,8 +126,13 @@ class conversations {
   using endings = boost::container::small_vector<ending, 2>;
 
   [[nodiscard]] shard& shard_of(correlation_id id);
+  slot& open_slot(shard& in, correlation_id correlation, message_id root);
+  void pass_slot(shard& in, slot& at, const envelope& message, endings& ended,
+                 std::vector<envelope>& late);
+  void finish_slot(shard& in, slot& at, message_id id, accepted how, endings& ended);
   void settle(shard& in, slot& at, steady_time now);
   void run(endings& ended);
+  void tell_late(const std::vector<envelope>& late);
   void arm_if_earlier(steady_time when);
   std::unique_ptr<pending_wait> unfile(shard& in, slot& at, std::size_t index);
 

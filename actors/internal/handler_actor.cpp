@@ -33,6 +33,8 @@ struct handler_state {
   handler_definition definition;
   std::shared_ptr<live_subscriber> live;
   std::shared_ptr<projector_part> projector;
+  std::shared_ptr<inbox<envelope>> waiting_messages;
+  std::vector<outgoing> sent;  // empty between messages; keeps its memory
   boost::unordered_flat_map<std::uint64_t, continued> waiting;
   std::uint64_t last_number = 0;
 };
@@ -148,7 +150,10 @@ void leave(handler_self self, handling& done, open_work& work, std::shared_ptr<o
 
 template <class Call>
 void run_guarded(handler_self self, open_work& work, std::shared_ptr<open_work> kept, Call call) {
-  handling now{.node = *self->state.node, .message = work.cause, .sent = {}, .continuations = {}};
+  handling now{.node = *self->state.node,
+               .message = work.cause,
+               .sent = std::exchange(self->state.sent, {}),
+               .continuations = {}};
   context ctx{now};
   try {
     handler_scope scope;
@@ -160,6 +165,8 @@ void run_guarded(handler_self self, open_work& work, std::shared_ptr<open_work> 
     return;
   }
   leave(self, now, work, std::move(kept));
+  now.sent.clear();
+  self->state.sent = std::move(now.sent);
 }
 
 void handle(handler_self self, envelope&& message) {
@@ -188,9 +195,11 @@ void handle(handler_self self, envelope&& message) {
 
 handler_actor::behavior_type handler_behavior(handler_self self, runtime* node, bus_kind bus,
                                               handler_definition definition,
-                                              std::shared_ptr<live_subscriber> live) {
+                                              std::shared_ptr<live_subscriber> live,
+                                              std::shared_ptr<inbox<envelope>> waiting) {
   auto& state = self->state;
   state.node = node;
+  state.waiting_messages = std::move(waiting);
   state.bus = bus;
   state.live = std::move(live);
   if (!definition.projection.empty())
@@ -198,6 +207,15 @@ handler_actor::behavior_type handler_behavior(handler_self self, runtime* node, 
   state.definition = std::move(definition);
   return {
       [self](envelope& message) { handle(self, std::move(message)); },
+      [self](bell_atom) {
+        for (std::size_t i = 0; i < inbox_step; ++i) {
+          auto* message = self->state.waiting_messages->next();
+          if (!message)
+            return;
+          handle(self, std::move(*message));
+        }
+        self->send(self, bell_atom::value);
+      },
       [self](event_batch& batch) {
         auto& live = *self->state.live;
         auto& node = self->state.node->actors();
@@ -234,6 +252,10 @@ handler_actor::behavior_type handler_behavior(handler_self self, runtime* node, 
                     [&](context& ctx) { next.then(std::move(ended.answer), ctx); });
       },
       [self](stop_atom) {
+        if (const auto& waiting = self->state.waiting_messages) {
+          while (auto* message = waiting->next())
+            handle(self, std::move(*message));
+        }
         for (auto& [number, next] : self->state.waiting) {
           if (!std::exchange(next.work->failed, true) && next.work->end() &&
               self->state.bus != bus_kind::event)
@@ -253,9 +275,10 @@ handler_actor::behavior_type handler_behavior(handler_self self, runtime* node, 
 }  // namespace
 
 handler_actor spawn_handler(runtime& node, bus_kind bus, handler_definition definition,
-                            std::shared_ptr<live_subscriber> live) {
+                            std::shared_ptr<live_subscriber> live,
+                            std::shared_ptr<inbox<envelope>> waiting) {
   return node.actors().system->spawn(handler_behavior, &node, bus, std::move(definition),
-                                     std::move(live));
+                                     std::move(live), std::move(waiting));
 }
 
 }  // namespace microlith::internal

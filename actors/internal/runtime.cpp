@@ -3,6 +3,8 @@
 #include <microlith/actors/context.hpp>
 #include <microlith/actors/internal/actors_part.hpp>
 
+#include <boost/unordered/unordered_flat_set.hpp>
+
 namespace microlith::internal {
 
 namespace {
@@ -78,11 +80,11 @@ failure blocking_in_handler() {
 // then the clock jumps to what is due next. Empty: it never ends.
 template <class Send>
 std::optional<raw_answer> step_through(runtime::actors_part& node, wait_spec&& spec,
-                                       steady_time deadline, Send send) {
+                                       steady_time deadline, message_id opened, Send send) {
   auto answer = std::make_shared<std::optional<raw_answer>>();
   auto wait = std::make_unique<stepped_wait>(answer);
   fill(*wait, std::move(spec), deadline);
-  node.talks->wait(std::move(wait), node.now());
+  node.talks->wait(std::move(wait), node.now(), opened);
   send();
   auto& scheduler = node.test_scheduler();
   while (!*answer && (scheduler.try_run_once() || scheduler.trigger_timeout())) {
@@ -148,13 +150,31 @@ envelope_head runtime::outside_head(message_id id, correlation_id correlation, c
 
 namespace {
 
+// Whether somebody serves the type. Each thread keeps what it has seen of a bus until its routes
+// change: asking the table itself would count a pointer that all threads share.
+bool served(bus_part& bus, const message_type& type) {
+  struct seen {
+    std::uint64_t bus = 0;
+    std::uint64_t version = 0;
+    boost::unordered_flat_set<const message_type*> types;
+  };
+  thread_local std::array<seen, 3> all;
+  auto& last = all[static_cast<std::size_t>(bus.kind)];
+  if (auto version = bus.routes.version(); last.bus != bus.number || last.version != version) {
+    last = {.bus = bus.number, .version = version, .types = {}};
+    for (const auto& [each, route] : *bus.routes.get())
+      last.types.insert(each);
+  }
+  return last.types.contains(&type);
+}
+
 // Why a message from outside is not admitted; or it is, and counts as in flight.
 dispatch_result enter(runtime::actors_part& node, bus_part& bus, const envelope& message) {
   const auto& head = message.head();
   if (node.closed.load(std::memory_order_acquire))
     return refused(failure_kind::stopped, message,
                    "the node is stopping; dispatch again when it has restarted");
-  if (bus.kind != bus_kind::event && !bus.routes.get()->contains(&message.type()))
+  if (bus.kind != bus_kind::event && !served(bus, message.type()))
     return refused(
         failure_kind::no_handler, message,
         "nobody serves " + std::string{message.type().name} + "; host the component that does");
@@ -167,8 +187,9 @@ dispatch_result enter(runtime::actors_part& node, bus_part& bus, const envelope&
   return receipt{head.id, head.correlation};
 }
 
-// Middleware, then everything that may refuse a message from outside, then `send`. A refusal is
-// remembered for waits that come later, unless nobody else knows the conversation.
+// Middleware, then everything that may refuse a message from outside, then `send`, which opens the
+// conversation. A refusal is remembered for waits that come later, unless nobody else knows the
+// conversation.
 template <class Send>
 dispatch_result admit(runtime::actors_part& node, bus_kind kind, envelope message,
                       bool remember_refusal, Send send) {
@@ -181,8 +202,6 @@ dispatch_result admit(runtime::actors_part& node, bus_kind kind, envelope messag
     if (!entered)
       return entered;
     admitted = true;
-    node.talks->open(passed.head().correlation, passed.head().id);
-    bus.sent.fetch_add(1, std::memory_order_relaxed);
     send(std::move(passed));
     return entered;
   };
@@ -201,7 +220,8 @@ dispatch_result admit(runtime::actors_part& node, bus_kind kind, envelope messag
 
 dispatch_result runtime::dispatch(bus_kind bus, envelope message) {
   return admit(*actors_, bus, std::move(message), true, [&](envelope admitted) {
-    caf::anon_send(actors_->bus(bus).actor, std::move(admitted));
+    actors_->talks->open(admitted.head().correlation, admitted.head().id);
+    actors_->bus(bus).deliver(std::move(admitted));
   });
 }
 
@@ -214,8 +234,8 @@ raw_answer runtime::dispatch_and_wait(bus_kind bus, envelope message, wait_spec 
   bool is_private = spec.private_conversation;
   auto sent = admit(node, bus, std::move(message), !is_private, [&](envelope admitted) {
     if (node.deterministic())
-      answer = step_through(node, std::move(spec), deadline,
-                            [&] { caf::anon_send(node.bus(bus).actor, std::move(admitted)); });
+      answer = step_through(node, std::move(spec), deadline, admitted.head().id,
+                            [&] { node.bus(bus).deliver(std::move(admitted)); });
     else
       answer = request(node, bus, std::move(admitted), wait_request{std::move(spec), deadline});
   });
@@ -232,8 +252,8 @@ void runtime::dispatch_and_wait(bus_kind bus, envelope message, wait_spec spec,
   auto wait = std::make_unique<called_wait>(node, std::move(then));
   fill(*wait, std::move(spec), deadline_after(now, spec.limit));
   auto sent = admit(node, bus, std::move(message), !is_private, [&](envelope admitted) {
-    node.talks->wait(std::move(wait), now);
-    caf::anon_send(node.bus(bus).actor, std::move(admitted));
+    node.talks->wait(std::move(wait), now, admitted.head().id);
+    node.bus(bus).deliver(std::move(admitted));
   });
   if (wait)
     wait->complete(sent ? swallowed() : sent.error());
@@ -245,7 +265,7 @@ raw_answer runtime::wait(bus_kind bus, wait_spec spec) {
     return blocking_in_handler();
   auto deadline = deadline_after(node.now(), spec.limit);
   if (node.deterministic())
-    return or_stopped(step_through(node, std::move(spec), deadline, [] {}));
+    return or_stopped(step_through(node, std::move(spec), deadline, {}, [] {}));
   if (node.stopped.load(std::memory_order_acquire))
     return or_stopped(std::nullopt);
   return or_stopped(request(node, bus, wait_request{std::move(spec), deadline}));

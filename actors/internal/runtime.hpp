@@ -19,7 +19,7 @@
 
 namespace microlith {
 class journal;
-class projection_rows;
+class projection_store;
 }  // namespace microlith
 
 namespace microlith::internal {

@@ -49,8 +49,9 @@ result<subscription, failure> runtime::serve(bus_kind kind, handler_definition d
   handler_actor actor;
   result<void, failure> ok = stopped_serving(type);
   actors_->unless_retired([&] {
-    actor = spawn_handler(*this, kind, std::move(definition), nullptr);
-    added->receivers.push_back(actor);
+    auto waiting = std::make_shared<inbox<envelope>>();
+    actor = spawn_handler(*this, kind, std::move(definition), nullptr, waiting);
+    added->receivers.push_back({actor, std::move(waiting)});
     ok = add_route(bus, type, added);
     if (!ok)
       caf::anon_send(actor, stop_atom::value);
@@ -70,12 +71,11 @@ result<subscription, failure> runtime::serve(bus_kind kind, handler_definition d
 
 result<subscription, failure> runtime::serve(std::shared_ptr<const decider_definition> decider) {
   auto& bus = actors_->bus(bus_kind::command);
-  if (auto ready = prepare_snapshots(*this, *decider); !ready)
-    return ready.error();
   auto shard_count = decider->options.shards != 0
                          ? decider->options.shards
                          : std::max(1u, std::thread::hardware_concurrency());
   std::vector<shard_actor> shards;
+  std::vector<receiver> receivers;
   std::vector<const message_type*> served;
   auto unroute = [](bus_part& from, const std::vector<const message_type*>& types) {
     from.routes.update([&](route_table& table) {
@@ -85,14 +85,16 @@ result<subscription, failure> runtime::serve(std::shared_ptr<const decider_defin
   };
   result<void, failure> ok = stopped_serving(*decider->commands.front().type);
   actors_->unless_retired([&] {
-    for (unsigned i = 0; i < shard_count; ++i)
-      shards.push_back(spawn_shard(*this, decider));
+    for (unsigned i = 0; i < shard_count; ++i) {
+      auto waiting = std::make_shared<inbox<envelope>>();
+      shards.push_back(spawn_shard(*this, decider, waiting));
+      receivers.push_back({shards.back(), std::move(waiting)});
+    }
     for (const auto& command : decider->commands) {
       auto added = std::make_shared<route>();
       added->component = decider->component;
       added->place = decider->place;
-      for (const auto& shard : shards)
-        added->receivers.push_back(shard);
+      added->receivers = receivers;
       added->pick = [key = command.key, shard_count](const envelope& message) {
         return std::hash<std::string>{}(key(message.body())) % shard_count;
       };
@@ -127,7 +129,7 @@ subscription runtime::listen(handler_definition definition, live_options options
   live->options = std::move(options);
   subscription added;
   actors_->unless_retired([&] {
-    live->function = spawn_handler(*this, bus_kind::event, std::move(definition), live);
+    live->function = spawn_handler(*this, bus_kind::event, std::move(definition), live, nullptr);
     added = actors_->add_subscriber(type, live, weak_from_this());
   });
   return added;

@@ -9,7 +9,7 @@
 
 #include <deque>
 #include <list>
-#include <unordered_map>
+#include <string_view>
 
 namespace microlith::internal {
 
@@ -20,7 +20,29 @@ struct pending_command {
   unsigned conflicts = 0;
   erased_state prepared;
   unsigned preparations = 0;
-  std::unique_ptr<snapshot> state_after = {};  // of its events, to be kept once they are durable
+};
+
+// First in, first out. Most keys have one command at a time, so it costs one small allocation, and
+// none while it is empty.
+class command_line {
+ public:
+  [[nodiscard]] bool empty() const { return first_ == commands_.size(); }
+  void push_back(pending_command&& command) { commands_.push_back(std::move(command)); }
+  [[nodiscard]] pending_command pop_front() {
+    auto command = std::move(commands_[first_++]);
+    if (empty()) {
+      commands_.clear();
+      first_ = 0;
+    } else if (first_ >= 64 && first_ * 2 >= commands_.size()) {
+      commands_.erase(commands_.begin(), commands_.begin() + static_cast<std::ptrdiff_t>(first_));
+      first_ = 0;
+    }
+    return command;
+  }
+
+ private:
+  std::vector<pending_command> commands_;
+  std::size_t first_ = 0;
 };
 
 struct instance {
@@ -28,17 +50,25 @@ struct instance {
   std::string stream;
   erased_state state;  // with the events that are on their way
   std::uint64_t version = 0;
-  message_id last_append;                   // that is on its way; empty: all is durable
-  std::deque<pending_command> unconfirmed;  // handed to the writer, in order
-  std::deque<pending_command> again;        // refused: to be decided from the journal
-  std::deque<pending_command> held;         // came while that goes on
-  bool broken = false;                      // an append was refused: `state` is not true
+  message_id last_append;    // that is on its way; empty: all is durable
+  command_line unconfirmed;  // handed to the writer, in order
+  bool broken = false;       // an append was refused: `state` is not true
   bool loaded = false;
   steady_time last_used{};
 
-  [[nodiscard]] bool idle() const {
-    return unconfirmed.empty() && again.empty() && held.empty() && !broken;
+  // What waits while it is broken.
+  struct waiting {
+    command_line again;  // refused: to be decided from the journal
+    command_line held;   // came while that goes on
+  };
+  std::unique_ptr<waiting> broken_off;
+
+  [[nodiscard]] waiting& repair() {
+    if (!broken_off)
+      broken_off = std::make_unique<waiting>();
+    return *broken_off;
   }
+  [[nodiscard]] bool idle() const { return unconfirmed.empty() && !broken_off && !broken; }
 };
 
 class reports_to_shard final : public report_target {
@@ -62,18 +92,16 @@ class prepared_for_shard final : public prepared_target {
 struct shard_state {
   runtime* node = nullptr;
   std::shared_ptr<const decider_definition> decider;
+  std::shared_ptr<inbox<envelope>> waiting;
   std::list<instance> instances;  // used last comes first
-  std::unordered_map<std::string, std::list<instance>::iterator> by_key;
+  boost::unordered_flat_map<std::string_view, std::list<instance>::iterator> by_key;
   std::deque<instance*> reports_due;  // the writer reports in the order in which it was asked
-  std::shared_ptr<reports_to_shard> report_to;
+  std::unique_ptr<reports_to_shard> report_to;
   std::shared_ptr<prepared_for_shard> prepared_to;
-  std::size_t preparing = 0;  // commands that are with the workers
+  std::vector<outgoing> decided;  // empty between commands; keeps its memory
+  std::size_t preparing = 0;      // commands that are with the workers
   bool sweeping = false;
   bool retiring = false;
-
-  [[nodiscard]] snapshot_store* snapshots() const {
-    return decider->options.snapshot_every != 0 ? node->actors().snapshots.get() : nullptr;
-  }
 };
 
 using shard_self = shard_actor::stateful_pointer<shard_state>;
@@ -88,65 +116,18 @@ failure undecidable(const envelope& message, std::string text) {
           .message = {}};
 }
 
-// The state as it is, to be kept; null where it cannot be encoded.
-std::unique_ptr<snapshot> take_snapshot(const shard_state& state, const instance& of,
-                                        message_id last_event) {
-  try {
-    auto kept = std::make_unique<snapshot>();
-    kept->stream = of.stream;
-    kept->version = of.version;
-    kept->event = last_event;
-    kept->fingerprint = state.decider->snapshots->fingerprint;
-    state.decider->snapshots->encode(of.state.get(), kept->state);
-    return kept;
-  } catch (const std::exception&) {
-    return nullptr;
-  }
-}
-
-void keep(const shard_state& state, std::unique_ptr<snapshot> kept) {
-  if (kept)
-    caf::anon_send(state.node->actors().snapshotter, snapshot_message{std::move(*kept)});
-}
-
-// The state of a snapshot, where there is one; which event it ends with.
-message_id begin_with_snapshot(shard_state& state, instance& of) {
-  auto* all = state.snapshots();
-  auto kept =
-      all != nullptr ? all->find(of.stream, state.decider->snapshots->fingerprint) : std::nullopt;
-  auto decoded =
-      kept && !kept->event.empty() ? state.decider->snapshots->decode(kept->state) : nullptr;
-  if (!decoded)
-    return {};
-  of.state = std::move(decoded);
-  of.version = kept->version;
-  return kept->event;
-}
-
 // Brings a state up to what the journal holds. Empty: it worked.
-std::optional<std::string> load(shard_state& state, instance& of, bool may_use_snapshot = true) {
+std::optional<std::string> load(shard_state& state, instance& of) {
   auto& node = state.node->actors();
   const auto& decider = *state.decider;
   of.state = decider.initial();
   of.version = 0;
   of.last_append = {};
-  auto kept_event = may_use_snapshot ? begin_with_snapshot(state, of) : message_id{};
-  auto kept_version = of.version;
-  // The journal must have the event that the snapshot ends with, or it is of another history.
-  auto unconfirmed_event = kept_event;
-  message_id last_event;
   std::optional<std::string> error;
-  auto next = std::max<std::uint64_t>(of.version, 1);
+  std::uint64_t next = 1;
   auto catalog = node.catalog.get();
   for (bool end = false; !end && !error;) {
     auto read = node.journal->read_stream(of.stream, next, {}, [&](const record_view& record) {
-      if (!unconfirmed_event.empty()) {
-        if (record.id != unconfirmed_event)
-          return false;
-        unconfirmed_event = {};
-        return true;
-      }
-      last_event = record.id;
       auto event = to_envelope(record, *catalog);
       if (!event) {
         error = to_string(event.error());
@@ -159,16 +140,9 @@ std::optional<std::string> load(shard_state& state, instance& of, bool may_use_s
     });
     if (!read)
       return to_string(read.error());
-    if (!unconfirmed_event.empty())
-      return load(state, of, false);
     next = read->next;
     end = read->end;
   }
-  if (!kept_event.empty())
-    node.counters.snapshots_used.fetch_add(1, std::memory_order_relaxed);
-  if (!error && state.snapshots() != nullptr &&
-      of.version >= kept_version + decider.options.snapshot_every)
-    keep(state, take_snapshot(state, of, last_event));
   of.loaded = !error;
   of.broken = false;
   return error;
@@ -208,10 +182,10 @@ void decide_now(shard_self self, instance& of, pending_command&& command) {
                      .now = node.wall_now(),
                      .command = message.head().id,
                      .correlation = message.head().correlation};
-  std::vector<outgoing> decided;
+  auto& decided = state.decided;
+  decided.clear();
   append_job job;
   std::uint64_t own_events = 0;
-  message_id last_own_event;
   bool evolving = false;
   try {
     handler_scope scope;
@@ -229,7 +203,6 @@ void decide_now(shard_self self, instance& of, pending_command&& command) {
         continue;
       evolving = true;
       ++own_events;
-      last_own_event = event.message.head().id;
       if (auto at = state.decider->evolve.find(&event.message.type());
           at != state.decider->evolve.end())
         at->second(of.state.get(), event.message.body());
@@ -262,13 +235,10 @@ void decide_now(shard_self self, instance& of, pending_command&& command) {
     job.request.id = message.head().id;
   job.cause = message;
   job.ends_cause = true;
-  job.report_to = state.report_to;
+  job.report_to = state.report_to.get();
   if (own_events != 0) {
-    auto every = state.snapshots() != nullptr ? state.decider->options.snapshot_every : 0;
-    bool due = every != 0 && of.version / every != (of.version + own_events) / every;
     of.version += own_events;
     of.last_append = message.head().id;
-    command.state_after = due ? take_snapshot(state, of, last_own_event) : nullptr;
   }
   of.unconfirmed.push_back(std::move(command));
   state.reports_due.push_back(&of);
@@ -310,7 +280,7 @@ void decide(shard_self self, instance& of, pending_command&& command) {
 // Takes a command in, unless what came before it has to be decided again first.
 void take(shard_self self, instance& of, pending_command&& command) {
   if (of.broken) {
-    of.held.push_back(std::move(command));
+    of.repair().held.push_back(std::move(command));
     return;
   }
   if (!of.loaded) {
@@ -326,13 +296,17 @@ void take(shard_self self, instance& of, pending_command&& command) {
 void decide_again(shard_self self, instance& of) {
   auto& state = self->state;
   auto& node = state.node->actors();
-  auto commands = std::exchange(of.again, {});
-  for (auto& held : std::exchange(of.held, {}))
-    commands.push_back(std::move(held));
+  command_line commands;
+  if (auto waiting = std::exchange(of.broken_off, nullptr)) {
+    commands = std::move(waiting->again);
+    while (!waiting->held.empty())
+      commands.push_back(waiting->held.pop_front());
+  }
   auto error = load(state, of);
   of.broken = false;
   auto now = node.now();
-  for (auto& command : commands) {
+  while (!commands.empty()) {
+    auto command = commands.pop_front();
     if (command.message.head().deadline <= now)
       node.failed(command.message, past_deadline(command.message));
     else if (error)
@@ -347,6 +321,29 @@ void decide_again(shard_self self, instance& of) {
     else
       take(self, of, std::move(command));
   }
+}
+
+// The oldest append that no report had come for was done, or this became of it.
+void reported(shard_self self, const append_outcome* instead) {
+  auto& state = self->state;
+  auto& of = *state.reports_due.front();
+  state.reports_due.pop_front();
+  auto command = of.unconfirmed.pop_front();
+  if (instead != nullptr) {
+    of.broken = true;
+    if (std::holds_alternative<append_conflict>(*instead)) {
+      ++command.conflicts;
+      of.repair().again.push_back(std::move(command));
+    } else if (const auto* refused = std::get_if<append_refused>(instead)) {
+      state.node->actors().failed(command.message, refused->why);
+    }
+    // Otherwise it was appended before: its events were counted in, but came long ago.
+  }
+  if (!of.unconfirmed.empty())
+    return;
+  of.last_append = {};
+  if (of.broken)
+    decide_again(self, of);
 }
 
 void drop(shard_state& state, std::list<instance>::iterator at) {
@@ -376,7 +373,7 @@ instance& obtain(shard_state& state, const std::string& key) {
   added.key = key;
   added.stream = stream_id{state.decider->category, key}.name();
   added.last_used = now;
-  state.by_key.emplace(key, state.instances.begin());
+  state.by_key.emplace(added.key, state.instances.begin());
   return added;
 }
 
@@ -418,42 +415,33 @@ void arrive(shard_self self, pending_command&& command) {
 }
 
 shard_actor::behavior_type shard_behavior(shard_self self, runtime* node,
-                                          std::shared_ptr<const decider_definition> decider) {
+                                          std::shared_ptr<const decider_definition> decider,
+                                          std::shared_ptr<inbox<envelope>> waiting) {
   auto& state = self->state;
   state.node = node;
+  state.waiting = std::move(waiting);
   state.decider = std::move(decider);
-  state.report_to = std::make_shared<reports_to_shard>(shard_actor{self});
+  state.report_to = std::make_unique<reports_to_shard>(shard_actor{self});
   state.prepared_to = std::make_shared<prepared_for_shard>(shard_actor{self});
   return {
       [self](envelope& message) {
         arrive(self, {.message = std::move(message), .conflicts = 0, .prepared = nullptr});
       },
+      [self](bell_atom) {
+        for (std::size_t i = 0; i < inbox_step; ++i) {
+          auto* message = self->state.waiting->next();
+          if (!message)
+            return;
+          arrive(self, {.message = std::move(*message), .conflicts = 0, .prepared = nullptr});
+        }
+        self->send(self, bell_atom::value);
+      },
       [self](append_reports& all) {
-        auto& state = self->state;
-        auto& node = state.node->actors();
         for (auto& report : all.reports) {
-          auto& of = *state.reports_due.front();
-          state.reports_due.pop_front();
-          auto command = std::move(of.unconfirmed.front());
-          of.unconfirmed.pop_front();
-          if (std::holds_alternative<appended>(report.outcome)) {
-            keep(state, std::move(command.state_after));
-          } else if (std::holds_alternative<append_conflict>(report.outcome)) {
-            command.state_after.reset();
-            of.broken = true;
-            ++command.conflicts;
-            of.again.push_back(std::move(command));
-          } else if (auto* refused = std::get_if<append_refused>(&report.outcome)) {
-            of.broken = true;
-            node.failed(command.message, refused->why);
-          } else if (std::holds_alternative<already_appended>(report.outcome)) {
-            of.broken = true;  // its events were counted in, but came long before
-          }
-          if (of.unconfirmed.empty()) {
-            of.last_append = {};
-            if (of.broken)
-              decide_again(self, of);
-          }
+          for (std::size_t i = 0; i < report.done; ++i)
+            reported(self, nullptr);
+          if (report.then)
+            reported(self, &*report.then);
         }
         end_if_retired(self);
       },
@@ -482,6 +470,8 @@ shard_actor::behavior_type shard_behavior(shard_self self, runtime* node,
           arm_sweep(self);
       },
       [self](stop_atom) {
+        while (auto* message = self->state.waiting->next())
+          arrive(self, {.message = std::move(*message), .conflicts = 0, .prepared = nullptr});
         self->state.retiring = true;
         // Without a writer there are no more reports.
         self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
@@ -493,8 +483,9 @@ shard_actor::behavior_type shard_behavior(shard_self self, runtime* node,
 
 }  // namespace
 
-shard_actor spawn_shard(runtime& node, std::shared_ptr<const decider_definition> decider) {
-  return node.actors().system->spawn(shard_behavior, &node, std::move(decider));
+shard_actor spawn_shard(runtime& node, std::shared_ptr<const decider_definition> decider,
+                        std::shared_ptr<inbox<envelope>> waiting) {
+  return node.actors().system->spawn(shard_behavior, &node, std::move(decider), std::move(waiting));
 }
 
 }  // namespace microlith::internal

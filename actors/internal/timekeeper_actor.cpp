@@ -47,20 +47,37 @@ struct callback_state {
   runtime* node = nullptr;
 };
 
+void call(runtime& node, callback_message& message) {
+  try {
+    handler_scope scope;
+    message.then(std::move(message.answer));
+  } catch (...) {
+    node.actors().log(log_level::error,
+                      "the callback of a wait threw: " + current_exception_text());
+  }
+  message.then = nullptr;  // what it holds goes here, not when the inbox is read again
+}
+
 callback_actor::behavior_type callback_behavior(
     callback_actor::stateful_pointer<callback_state> self, runtime* node) {
   self->state.node = node;
   return {
-      [self](callback_message& message) {
-        try {
-          handler_scope scope;
-          message.then(std::move(message.answer));
-        } catch (...) {
-          self->state.node->actors().log(
-              log_level::error, "the callback of a wait threw: " + current_exception_text());
+      [self](bell_atom) {
+        auto& waiting = self->state.node->actors().to_call_back;
+        for (std::size_t i = 0; i < inbox_step; ++i) {
+          auto* message = waiting.next();
+          if (!message)
+            return;
+          call(*self->state.node, *message);
         }
+        self->send(self, bell_atom::value);
       },
-      [self](stop_atom) { self->quit(); },
+      [self](stop_atom) {
+        auto& waiting = self->state.node->actors().to_call_back;
+        while (auto* message = waiting.next())
+          call(*self->state.node, *message);
+        self->quit();
+      },
   };
 }
 

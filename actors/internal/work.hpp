@@ -6,11 +6,11 @@
 #include <microlith/actors/internal/handling.hpp>
 #include <microlith/actors/internal/raw_answer.hpp>
 #include <microlith/persistence/append.hpp>
-#include <microlith/persistence/snapshot_store.hpp>
 
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,17 +58,28 @@ struct event_batch {
   std::uint64_t missed_to = 0;
 };
 
-/// What became of one append, for the shard that asked for it.
+/// What became of a shard's appends, in the order in which it asked for them: so many that were
+/// done, then one that was not (or, at the end, none).
 struct append_report {
-  std::uint64_t number = 0;
-  append_outcome outcome;
+  std::size_t done = 0;
+  std::optional<append_outcome> then;
 };
 
 struct append_reports {
   std::vector<append_report> reports;
+
+  void add(append_outcome&& outcome) {
+    if (reports.empty() || reports.back().then)
+      reports.emplace_back();
+    if (std::holds_alternative<appended>(outcome))
+      ++reports.back().done;
+    else
+      reports.back().then = std::move(outcome);
+  }
 };
 
-/// Where the writer reports to.
+/// Where the writer reports to. Lives until the last report that is due has come, or the writer has
+/// ended.
 class report_target {
  public:
   virtual ~report_target() = default;
@@ -83,8 +94,7 @@ struct append_job {
   envelope cause;                   ///< the message that was handled
   bool ends_cause = false;          ///< the handling of `cause` ends with this
   bool counts_failure = true;  ///< if it cannot be appended, the handling of `cause` has failed
-  std::shared_ptr<report_target> report_to;  ///< a shard; or empty: the writer ends `cause` itself
-  std::uint64_t number = 0;                  ///< for the report
+  report_target* report_to = nullptr;  ///< a shard; or none: the writer ends `cause` itself
   std::shared_ptr<handling_progress> progress;  ///< where the handling takes several steps
 };
 
@@ -111,11 +121,6 @@ class prepared_target {
  public:
   virtual ~prepared_target() = default;
   virtual void deliver(prepared_message&& done) = 0;
-};
-
-/// A state to be kept; the event that it ends with is durable.
-struct snapshot_message {
-  snapshot kept;
 };
 
 /// Stops the receivers of a type that is served no longer.

@@ -139,10 +139,10 @@ BOOST_AUTO_TEST_CASE(a_dispatch_that_is_made_again_runs_as_often_as_it_was_made)
   auto root = message_id::make();
   table.talks.open(conversation, root);
   table.talks.open(conversation, root);
-  table.talks.finish(conversation, root, {1}, start);
+  table.talks.conclude(conversation, {}, root, accepted{1}, start);
   static_cast<void>(table.talks.expire(start + 10s));
   BOOST_TEST(table.talks.slots() == 1U);
-  table.talks.finish(conversation, root, {1}, start);
+  table.talks.conclude(conversation, {}, root, accepted{1}, start);
   static_cast<void>(table.talks.expire(start + 10s));
   BOOST_TEST(table.talks.slots() == 0U);
 }
@@ -277,7 +277,7 @@ BOOST_AUTO_TEST_CASE(random_sequences_end_every_wait_once_as_the_model_says) {
             break;
           from->running = false;
           from->ended_well = true;
-          table.talks.finish(in.id, from->id, {7}, now);
+          table.talks.conclude(in.id, {}, from->id, accepted{7}, now);
           for (auto& each : waits) {
             if (each->conversation == index && each->takes_accepted &&
                 (each->bound.empty() || each->bound == from->id))
@@ -303,7 +303,7 @@ BOOST_AUTO_TEST_CASE(random_sequences_end_every_wait_once_as_the_model_says) {
     for (auto& in : conversations) {
       for (auto& each : in.dispatches) {
         if (each.running)
-          table.talks.finish(in.id, each.id, {1}, now);
+          table.talks.conclude(in.id, {}, each.id, accepted{1}, now);
       }
     }
     static_cast<void>(table.talks.expire(now + 100s));
@@ -343,7 +343,8 @@ BOOST_AUTO_TEST_CASE(random_loads_keep_every_count_within_its_bound) {
           break;
         default:
           if (!running.empty()) {
-            table.talks.finish(running.back().first, running.back().second, {}, start);
+            table.talks.conclude(running.back().first, {}, running.back().second, accepted{},
+                                 start);
             running.pop_back();
           }
       }

@@ -1,0 +1,79 @@
+#pragma once
+
+// Messages on their way to an actor, beside its mailbox: however many come, one CAF message (the
+// bell) brings them all, and neither side allocates.
+//
+// Any thread pushes, one actor reads. Whoever pushes into an inbox that nobody looks after rings;
+// until the reader has found the inbox empty, nobody else does. Order is that of the pushes.
+
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace microlith::internal {
+
+/// What an actor reads at one bell before it lets others have its thread.
+inline constexpr std::size_t inbox_step = 128;
+
+template <class T>
+class inbox {
+ public:
+  /// True: the reader must be rung.
+  [[nodiscard]] bool push(T&& value) {
+    std::lock_guard lock{mutex_};
+    waiting_.push_back(std::move(value));
+    filled_.store(true, std::memory_order_relaxed);
+    return !std::exchange(attended_, true);
+  }
+
+  /// Reader: the next message, valid until the next call; null: there is none, and whoever pushes
+  /// now rings.
+  [[nodiscard]] T* next() {
+    if (at_ == taken_.size() && !refill())
+      return nullptr;
+    return &taken_[at_++];
+  }
+
+  /// Reader: something waits.
+  [[nodiscard]] bool filled() const {
+    return at_ != taken_.size() || filled_.load(std::memory_order_relaxed);
+  }
+
+  /// Reader: it looks after the inbox without being rung, until `next` returns null.
+  void attend() {
+    std::lock_guard lock{mutex_};
+    attended_ = true;
+  }
+
+  /// Any thread: messages that wait, those of the step that is being read not among them.
+  [[nodiscard]] std::size_t depth() const {
+    std::lock_guard lock{mutex_};
+    return waiting_.size();
+  }
+
+ private:
+  bool refill() {
+    // A burst must not hold its memory for ever.
+    constexpr std::size_t max_kept = 16'384;
+    if (taken_.capacity() > max_kept)
+      taken_ = std::vector<T>{};
+    taken_.clear();
+    at_ = 0;
+    std::lock_guard lock{mutex_};
+    taken_.swap(waiting_);
+    filled_.store(false, std::memory_order_relaxed);
+    attended_ = !taken_.empty();
+    return attended_;
+  }
+
+  mutable std::mutex mutex_;
+  std::vector<T> waiting_;
+  bool attended_ = false;
+  std::atomic<bool> filled_{false};
+  alignas(64) std::vector<T> taken_;  // the reader's
+  std::size_t at_ = 0;
+};
+
+}  // namespace microlith::internal
