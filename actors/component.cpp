@@ -4,7 +4,7 @@
 
 namespace microlith {
 
-component& component::projects(projection definition) {
+component& component::projects(projection_group definition) {
   projections_.push_back(std::move(definition));
   return *this;
 }
@@ -36,8 +36,10 @@ std::string describe(const std::vector<component>& components) {
     }
     for (const auto& projection : each.projections()) {
       text.append("  projects    ").append(projection.name()).append("  from");
-      for (const auto& handler : projection.handlers())
-        text.append(" ").append(handler.event);
+      for (const auto& member : projection.members()) {
+        for (const auto& handler : member.handlers())
+          text.append(" ").append(handler.event);
+      }
       text += '\n';
     }
   }
@@ -68,8 +70,10 @@ std::string describe_dot(const std::vector<component>& components) {
         edge(declared.type->name, each.name(), to_string(declared.how));
     }
     for (const auto& projection : each.projections()) {
-      for (const auto& handler : projection.handlers())
-        edge(handler.event, each.name(), "projects");
+      for (const auto& member : projection.members()) {
+        for (const auto& handler : member.handlers())
+          edge(handler.event, each.name(), "projects");
+      }
     }
   }
   return text + "}\n";

@@ -9,8 +9,8 @@
 #include <microlith/actors/decider.hpp>
 #include <microlith/actors/event_bus.hpp>
 #include <microlith/actors/query_bus.hpp>
-#include <microlith/persistence/projection.hpp>
-#include <microlith/persistence/projection_store.hpp>
+#include <microlith/persistence/projection_group.hpp>
+#include <microlith/persistence/projection_rows.hpp>
 
 #include <functional>
 #include <memory>
@@ -39,7 +39,7 @@ namespace internal {
 struct hosting {
   runtime& node;
   std::vector<subscription>& subscriptions;
-  std::function<projection_store&(const std::string& projection)> store_of;
+  std::function<const projection_rows&(const std::string& projection)> rows_of;
 };
 using host_step = std::function<result<void, failure>(hosting&)>;
 }  // namespace internal
@@ -87,7 +87,7 @@ class component {
     return *this;
   }
 
-  /// A function that answers a query from the rows of a projection of this component:
+  /// A function that answers a query from the rows of a projection, or group, of this component:
   /// `(const Q&, const read_transaction&[, context&])`. A query with `after` waits for the
   /// projection.
   template <query_message Q, class F>
@@ -96,10 +96,10 @@ class component {
     declare(involvement::serves, type_of<Q>(), projection);
     know(type_of<response_of<Q>>());
     add([projection, function = std::move(function), place, name = name_](internal::hosting& at) {
-      auto& store = at.store_of(projection);
-      auto answer = [&store, function](const Q& query, context& ctx) {
+      const auto& kept = at.rows_of(projection);
+      auto answer = [&kept, function](const Q& query, context& ctx) {
         std::optional<response_of<Q>> response;
-        store.read([&](const read_transaction& rows) {
+        kept.read([&](const read_transaction& rows) {
           if constexpr (std::is_invocable_v<const F&, const Q&, const read_transaction&, context&>)
             response.emplace(function(query, rows, ctx));
           else
@@ -130,8 +130,8 @@ class component {
     return *this;
   }
 
-  /// Keeps a projection up to date.
-  component& projects(projection definition);
+  /// Keeps a projection up to date, or a group of them, which move together.
+  component& projects(projection_group definition);
 
   /// For the description alone: what functions publish, dispatch and wait for.
   template <published_message... Ts>
@@ -152,7 +152,7 @@ class component {
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::vector<declaration>& declarations() const { return declarations_; }
-  [[nodiscard]] const std::vector<projection>& projections() const { return projections_; }
+  [[nodiscard]] const std::vector<projection_group>& projections() const { return projections_; }
   /// All message types that it mentions.
   [[nodiscard]] const std::vector<const message_type*>& types() const { return types_; }
   [[nodiscard]] const std::vector<internal::host_step>& steps() const { return steps_; }
@@ -180,7 +180,7 @@ class component {
 
   std::string name_;
   std::vector<declaration> declarations_;
-  std::vector<projection> projections_;
+  std::vector<projection_group> projections_;
   std::vector<const message_type*> types_;
   std::vector<internal::host_step> steps_;
 };

@@ -114,6 +114,8 @@ class context {
                               " messages; send fewer, or spread them over several commands"};
     auto head = internal::caused_head(handling_.message, now());
     head.after = after;
+    if (handling_.next_id != nullptr)
+      head.id = (*handling_.next_id)();
     auto id = head.id;
     handling_.sent.push_back({.bus = bus,
                               .message = envelope{std::move(head), std::move(body)},

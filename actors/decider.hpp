@@ -15,10 +15,14 @@
 //     auto prepare_basis(const user&, const login_command&);  // what prepare relied on; the whole
 //                                                             // state where it is not given
 //
+// With `decider_options::snapshot_every` a described state is kept now and then, so that loading a
+// long stream begins there.
+//
 // A state that evolves with events which its own commands never produce names them:
 //     using events = microlith::events<session_opened, …>;
 
 #include <microlith/actors/internal/decider_definition.hpp>
+#include <microlith/actors/internal/snapshot_codec.hpp>
 #include <microlith/messages/equality.hpp>
 #include <microlith/messages/stream_of.hpp>
 
@@ -238,6 +242,7 @@ template <class State, command_message... Commands>
     mp_for_each<mp_transform<std::type_identity, mp_rename<typename State::events, mp_list>>>(
         [&]<class E>(std::type_identity<E>) { internal::add_evolve<State, E>(*definition); });
   }
+  internal::add_snapshots<State>(*definition);
   return definition;
 }
 

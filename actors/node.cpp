@@ -111,6 +111,7 @@ class node_assembly {
       stop(projector->actor);
     stop(part.workshop);
     stop(part.writer);
+    stop(part.snapshotter);
     stop(part.timekeeper);
     stop(part.callbacks);
     if (part.deterministic())
@@ -134,6 +135,7 @@ class node_assembly {
   static void close(runtime& of) {
     auto& part = *of.actors_;
     part.projectors.update([](projector_table& table) { table.clear(); });
+    part.snapshots.reset();
     part.journal.reset();
   }
 };
@@ -157,6 +159,18 @@ result<void, catalog_error> learn_types(internal::runtime::actors_part& part, co
     }
     return {};
   });
+}
+
+projection_statistics statistics_of(const internal::projector_part& projector,
+                                    std::uint64_t journal_position) {
+  auto position = projector.checkpoint.load(std::memory_order_acquire);
+  return {.position = position,
+          .lag = journal_position - std::min(position, journal_position),
+          .caught_up = position >= journal_position,
+          .stopped = projector.failed.load(std::memory_order_acquire),
+          .rebuilding = projector.rebuilding.load(std::memory_order_acquire),
+          .skipped_events = projector.store->skipped_count(),
+          .trouble = projector.trouble()};
 }
 
 }  // namespace
@@ -277,7 +291,7 @@ result<void, failure> node::host(const component& added) {
   }
   internal::hosting at{.node = *runtime_,
                        .subscriptions = hosted_->subscriptions,
-                       .store_of = [&part](const std::string& name) -> projection_store& {
+                       .rows_of = [&part](const std::string& name) -> const projection_rows& {
                          return *part.projectors.get()->at(name)->store;
                        }};
   for (const auto& step : added.steps()) {
@@ -302,10 +316,31 @@ const journal& node::journal() const {
   return *runtime_->actors().journal;
 }
 
-const projection_store* node::rows(const std::string& projection) const {
+const projection_rows* node::rows(const std::string& projection) const {
   auto all = runtime_->actors().projectors.get();
   auto at = all->find(projection);
   return at == all->end() ? nullptr : at->second->store.get();
+}
+
+std::optional<projection_statistics> node::progress_of(const std::string& projection) const {
+  auto& part = runtime_->actors();
+  auto all = part.projectors.get();
+  auto at = all->find(projection);
+  if (at == all->end())
+    return std::nullopt;
+  return statistics_of(*at->second, part.journal ? part.journal->last_position() : 0);
+}
+
+result<void, failure> node::rebuild(const std::string& projection) {
+  auto all = runtime_->actors().projectors.get();
+  auto at = all->find(projection);
+  if (at == all->end())
+    return failure{.kind = failure_kind::no_handler,
+                   .certainty = certainty::not_done,
+                   .text = "no projection " + projection + " is hosted here: it cannot be rebuilt",
+                   .message = {}};
+  caf::anon_send(at->second->actor, internal::rebuild_atom::value);
+  return {};
 }
 
 statistics node::statistics() const {
@@ -326,14 +361,18 @@ statistics node::statistics() const {
                                              : std::string{to_string(static_cast<failure_kind>(i))};
     all.waits_by_outcome[name] = part.counters.waits[i].load();
   }
-  for (const auto& [name, projector] : *part.projectors.get())
+  all.journal_position = part.journal ? part.journal->last_position() : 0;
+  for (const auto& [name, projector] : *part.projectors.get()) {
     all.projection_position[name] = projector->checkpoint.load();
+    all.projections.emplace(name, statistics_of(*projector, all.journal_position));
+  }
   if (part.talks) {
     all.pending_waits = part.talks->pending_waits();
     all.conversation_slots = part.talks->slots();
   }
-  all.journal_position = part.journal ? part.journal->last_position() : 0;
   all.refused_overloaded = part.counters.refused_overloaded.load();
+  all.snapshots_written = part.counters.snapshots_written.load();
+  all.snapshots_used = part.counters.snapshots_used.load();
   all.late_answers = part.counters.late_answers.load();
   all.missed_by_subscribers = part.counters.missed_by_subscribers.load();
   all.handler_exceptions = part.counters.handler_exceptions.load();

@@ -17,8 +17,11 @@
 #include <microlith/actors/query_bus.hpp>
 #include <microlith/actors/statistics.hpp>
 #include <microlith/persistence/error.hpp>
+#include <microlith/persistence/journal.hpp>
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace microlith {
@@ -45,7 +48,13 @@ class node {
   [[nodiscard]] microlith::statistics statistics() const;
   [[nodiscard]] const microlith::journal& journal() const;
   /// The rows of a hosted projection; null where there is none of this name.
-  [[nodiscard]] const projection_store* rows(const std::string& projection) const;
+  [[nodiscard]] const projection_rows* rows(const std::string& projection) const;
+  /// How far it is behind the journal, and whether it goes on; null where there is none.
+  [[nodiscard]] std::optional<projection_statistics> progress_of(
+      const std::string& projection) const;
+  /// Begins to derive the rows again, beside those that are read meanwhile; swaps when it has
+  /// caught up with them. One that had stopped goes on from there.
+  [[nodiscard]] result<void, failure> rebuild(const std::string& projection);
 
   /// Deterministic scheduler only. Runs what is due; returns the number of steps.
   std::size_t run();

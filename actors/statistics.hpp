@@ -21,6 +21,17 @@ struct histogram {
   double sum = 0;
 };
 
+/// How far a projection, or a group of them, is.
+struct projection_statistics {
+  std::uint64_t position = 0;  ///< up to which rows are derived
+  std::uint64_t lag = 0;       ///< events of the journal after it
+  bool caught_up = false;      ///< there are none
+  bool stopped = false;        ///< at an event that it cannot apply
+  bool rebuilding = false;
+  std::uint64_t skipped_events = 0;  ///< that it could not apply; `projection_rows::skipped`
+  std::string trouble;               ///< why it stopped or waits
+};
+
 struct statistics {
   struct message_count {
     std::string bus;
@@ -33,11 +44,14 @@ struct statistics {
   std::map<std::string, std::uint64_t> mailbox_depth;  ///< messages that wait, by bus; "writer"
   std::map<std::string, std::uint64_t> in_flight;  ///< admitted from outside and not done, by bus
   std::map<std::string, std::uint64_t> projection_position;  ///< checkpoint by projection
+  std::map<std::string, projection_statistics> projections;
   std::uint64_t pending_waits = 0;
   std::uint64_t conversation_slots = 0;  ///< conversations that a wait may still find
   std::uint64_t journal_position = 0;
   std::uint64_t refused_overloaded = 0;
-  std::uint64_t late_answers = 0;  ///< messages whose wait had timed out
+  std::uint64_t snapshots_written = 0;  ///< states of deciders
+  std::uint64_t snapshots_used = 0;     ///< streams that were loaded from one on
+  std::uint64_t late_answers = 0;       ///< messages whose wait had timed out
   std::uint64_t missed_by_subscribers = 0;
   std::uint64_t handler_exceptions = 0;
   histogram commit_batch_events;  ///< events per commit
@@ -79,6 +93,8 @@ inline constexpr std::size_t wait_answered = 8;
 struct statistics_counters {
   std::array<std::atomic<std::uint64_t>, wait_outcomes> waits{};
   std::atomic<std::uint64_t> refused_overloaded{0};
+  std::atomic<std::uint64_t> snapshots_written{0};
+  std::atomic<std::uint64_t> snapshots_used{0};
   std::atomic<std::uint64_t> late_answers{0};
   std::atomic<std::uint64_t> missed_by_subscribers{0};
   std::atomic<std::uint64_t> handler_exceptions{0};

@@ -12,13 +12,16 @@
 //
 // Apply functions are called one at a time, in journal order, each event exactly once as far as
 // rows are concerned. They must depend on nothing but the event and the rows, or a rebuild would
-// differ. One that throws stops the projection at its event, visibly.
+// differ. An event that cannot be applied (its function throws, it cannot be read, a row's key is
+// too long) stops the projection, is skipped with a record, or is tried again, as declared; it
+// always shows.
 
 #include <microlith/messages/envelope.hpp>
 #include <microlith/messages/message.hpp>
 #include <microlith/messages/schema.hpp>
 #include <microlith/messages/upcast.hpp>
 #include <microlith/persistence/record.hpp>
+#include <microlith/persistence/retry_policy.hpp>
 #include <microlith/persistence/table.hpp>
 #include <microlith/persistence/transaction.hpp>
 
@@ -89,6 +92,20 @@ class projection {
     return *this;
   }
 
+  /// An event that cannot be applied leaves no row behind, but a record of what it was and why (see
+  /// `projection_store::skipped`), and the projection goes on. Otherwise it stops there.
+  projection& skips_failures() {
+    skips_ = true;
+    return *this;
+  }
+
+  /// An event that cannot be applied is tried again first, after growing delays, while the
+  /// projection waits at it.
+  projection& retries_failures(retry_policy how = {}) {
+    retries_ = how;
+    return *this;
+  }
+
   using apply_function = std::function<std::optional<decode_error>(
       const record_view&, const event_info&, write_transaction&)>;
   struct handler {
@@ -105,6 +122,8 @@ class projection {
   [[nodiscard]] std::uint16_t version() const { return version_; }
   [[nodiscard]] const std::vector<kept_table>& tables() const { return tables_; }
   [[nodiscard]] const std::vector<handler>& handlers() const { return handlers_; }
+  [[nodiscard]] bool skips() const { return skips_; }
+  [[nodiscard]] const std::optional<retry_policy>& retries() const { return retries_; }
   /// Changes when the version, the tables, their keys or rows, or the set of events changes.
   [[nodiscard]] std::uint64_t fingerprint() const;
 
@@ -120,6 +139,8 @@ class projection {
   std::uint16_t version_;
   std::vector<kept_table> tables_;
   std::vector<handler> handlers_;
+  bool skips_ = false;
+  std::optional<retry_policy> retries_;
 };
 
 }  // namespace microlith

@@ -9,6 +9,7 @@
 #include <microlith/actors/node_options.hpp>
 #include <microlith/persistence/journal.hpp>
 #include <microlith/persistence/projection_store.hpp>
+#include <microlith/persistence/snapshot_store.hpp>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
@@ -139,7 +140,21 @@ struct projector_part {
   std::atomic<bool> rung{false};
   std::atomic<std::uint64_t> checkpoint{0};
   std::atomic<bool> failed{false};
-  std::string why;  // written before `failed`
+  std::atomic<bool> rebuilding{false};
+
+  /// Why it stopped or waits; empty where it does neither.
+  [[nodiscard]] std::string trouble() const {
+    std::lock_guard lock{mutex_};
+    return trouble_;
+  }
+  void set_trouble(std::string why) {
+    std::lock_guard lock{mutex_};
+    trouble_ = std::move(why);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string trouble_;
 };
 
 using projector_table = std::map<std::string, std::shared_ptr<projector_part>>;
@@ -157,6 +172,9 @@ struct runtime::actors_part {
   replaceable<type_catalog> catalog;
   std::unique_ptr<microlith::journal> journal;
   replaceable<projector_table> projectors;
+  std::mutex snapshots_mutex;                 ///< while the two are made
+  std::unique_ptr<snapshot_store> snapshots;  ///< where a decider asks for them
+  snapshotter_actor snapshotter;
   writer_actor writer;
   inbox<append_job> to_append;
   workshop_actor workshop;
@@ -281,6 +299,10 @@ shard_actor spawn_shard(runtime& node, std::shared_ptr<const decider_definition>
                         std::shared_ptr<inbox<envelope>> waiting);
 writer_actor spawn_writer(runtime& node);
 workshop_actor spawn_workshop(runtime& node);
+snapshotter_actor spawn_snapshotter(runtime& node);
+/// Opens the snapshots if the decider asks for them; says why it cannot have any.
+[[nodiscard]] result<void, failure> prepare_snapshots(runtime& of,
+                                                      const decider_definition& decider);
 projector_actor spawn_projector(runtime& node, projector_part& part);
 timekeeper_actor spawn_timekeeper(runtime& node);
 callback_actor spawn_callbacks(runtime& node);

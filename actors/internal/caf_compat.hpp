@@ -31,14 +31,17 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::prepare_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::prepared_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::parked_query)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::retire_message)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::snapshot_message)
 
 namespace microlith::internal {
 
 using flush_atom = caf::atom_constant<caf::atom("flush")>;
+using commit_atom = caf::atom_constant<caf::atom("commit")>;
 using stop_atom = caf::atom_constant<caf::atom("stop")>;
 using bell_atom = caf::atom_constant<caf::atom("bell")>;
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
 using arm_atom = caf::atom_constant<caf::atom("arm")>;
+using rebuild_atom = caf::atom_constant<caf::atom("rebuild")>;
 using sweep_atom = caf::atom_constant<caf::atom("sweep")>;
 
 /// Reads its inbox when the bell rings; see inbox.hpp.
@@ -82,7 +85,12 @@ using worker_actor = caf::typed_actor<caf::reacts_to<prepare_job>, caf::reacts_t
 
 /// Brings one projection up to date.
 using projector_actor = caf::typed_actor<caf::reacts_to<bell_atom>, caf::reacts_to<parked_query>,
+                                         caf::reacts_to<rebuild_atom>, caf::reacts_to<tick_atom>,
                                          caf::reacts_to<sweep_atom>, caf::reacts_to<stop_atom>>;
+
+/// Writes snapshots, some at a time.
+using snapshotter_actor = caf::typed_actor<caf::reacts_to<snapshot_message>,
+                                           caf::reacts_to<commit_atom>, caf::reacts_to<stop_atom>>;
 
 /// Keeps the time limits of all waits, with one clock entry.
 using timekeeper_actor =

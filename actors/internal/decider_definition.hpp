@@ -10,7 +10,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <source_location>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,12 @@ struct decider_options {
   std::size_t max_states_per_shard = 100'000;  ///< past it the one idle the longest is dropped
   unsigned max_conflicts =
       5;  ///< a command is decided this often again before it ends as `conflict`
+  /// Events of a stream between snapshots of its state; 0: none are kept. The state must be
+  /// described, with all fields that `evolve` and `decide` rely on and no secret.
+  unsigned snapshot_every = 0;
+  /// Raise it when `evolve` makes something else of the same events. Changed fields and changed
+  /// events are noticed without that.
+  std::uint16_t snapshot_version = 1;
 };
 
 /// What a decision may know beside the state and the command. Valid during the call.
@@ -50,6 +58,13 @@ struct decider_command {
   std::function<bool(const void* state, const void* command, const void* prepared)> still_holds;
 };
 
+/// How a state is written into a snapshot and read from one.
+struct snapshot_codec {
+  std::uint64_t fingerprint = 0;
+  void (*encode)(const void* state, bytes& out) = nullptr;
+  erased_state (*decode)(std::span<const std::byte> in) = nullptr;  ///< null: it is none
+};
+
 struct decider_definition {
   std::string category;  ///< of its streams
   std::string component;
@@ -59,6 +74,7 @@ struct decider_definition {
   std::vector<const message_type*> publishes;
   std::function<erased_state()> initial;
   std::function<erased_state(const void* state)> copy;
+  std::optional<snapshot_codec> snapshots;  ///< where the state can be kept
   boost::unordered_flat_map<const message_type*, void (*)(void* state, const void* event)> evolve;
 
   [[nodiscard]] const decider_command* find(const message_type& type) const {

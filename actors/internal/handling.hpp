@@ -58,6 +58,8 @@ struct handling {
   const envelope& message;
   std::vector<outgoing> sent;
   std::vector<continuation> continuations;
+  /// Ids of what is sent; null: new ones.
+  std::function<message_id()>* next_id = nullptr;
 };
 
 /// What one handling may cause; a loop of messages ends here, and says so.

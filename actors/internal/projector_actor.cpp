@@ -15,13 +15,16 @@ struct projector_state {
   runtime* node = nullptr;
   projector_part* part = nullptr;
   std::vector<parked_query> parked;
-  bool again = false;
+  steady_time
+      not_before{};  // where something is tried again: a bell that comes earlier is for then
 };
 
 using projector_self = projector_actor::stateful_pointer<projector_state>;
 
 /// Events a transaction: large enough to share its sync, small enough to let queries in between.
 constexpr std::uint64_t max_step_events = 10'000;
+/// What the machine could not do is tried again after this long.
+constexpr std::chrono::milliseconds machine_retry{1'000};
 
 void release(projector_state& state) {
   auto reached = state.part->checkpoint.load();
@@ -36,7 +39,7 @@ void release(projector_state& state) {
 void refuse(projector_state& state, const envelope& query) {
   state.node->actors().failed(query, {.kind = failure_kind::handler_failed,
                                       .certainty = certainty::not_done,
-                                      .text = state.part->why,
+                                      .text = state.part->trouble(),
                                       .message = {}});
 }
 
@@ -52,28 +55,98 @@ void drop_past_deadline(projector_state& state) {
   });
 }
 
+bool may_pass(const storage_error& error) {
+  return error.kind == storage_error_kind::full || error.kind == storage_error_kind::io;
+}
+
+void be_in_trouble(projector_state& state, log_level level, std::string why) {
+  if (why == state.part->trouble())
+    return;
+  state.node->actors().log(level, why);
+  state.part->set_trouble(std::move(why));
+}
+
+void try_again(projector_self self, std::chrono::milliseconds delay) {
+  auto& state = self->state;
+  state.not_before = state.node->steady_now() + delay;
+  self->delayed_send(self, delay, bell_atom::value);
+}
+
+void stop_projecting(projector_state& state, const storage_error& error) {
+  be_in_trouble(
+      state, log_level::error,
+      "projection " + state.part->store->definition().name() + " has stopped: " + to_string(error));
+  state.part->failed.store(true, std::memory_order_release);
+  for (const auto& query : state.parked)
+    refuse(state, query.message);
+  state.parked.clear();
+}
+
 void step(projector_self self) {
   auto& state = self->state;
   auto& node = state.node->actors();
-  if (state.part->failed.load(std::memory_order_acquire))
+  if (state.part->failed.load(std::memory_order_acquire) || node.now() < state.not_before)
     return;
   // Before reading: an event that is appended from here on rings again.
   state.part->rung.store(false, std::memory_order_release);
+  auto skipped = state.part->store->skipped_count();
   auto done = state.part->store->catch_up(*node.journal, max_step_events);
   if (!done) {
-    state.part->why = "projection " + state.part->store->definition().name() +
-                      " has stopped: " + to_string(done.error());
-    state.part->failed.store(true, std::memory_order_release);
-    node.log(log_level::error, state.part->why);
-    for (const auto& query : state.parked)
-      refuse(state, query.message);
-    state.parked.clear();
+    if (!may_pass(done.error())) {
+      stop_projecting(state, done.error());
+      return;
+    }
+    be_in_trouble(state, log_level::error, to_string(done.error()));
+    try_again(self, machine_retry);
     return;
   }
   state.part->checkpoint.store(done->checkpoint, std::memory_order_release);
+  if (auto more = state.part->store->skipped_count() - skipped; more != 0)
+    node.log(log_level::warning,
+             "projection " + state.part->store->definition().name() +
+                 " skipped events that it cannot apply, now: " + std::to_string(more) +
+                 ", in all: " + std::to_string(skipped + more));
   release(state);
+  if (done->held_up) {
+    be_in_trouble(state, log_level::warning, done->held_up->text);
+    try_again(self, done->retry_after);
+    return;
+  }
+  state.part->set_trouble({});
   if (done->more && !state.part->rung.exchange(true, std::memory_order_acq_rel))
     self->send(self, bell_atom::value);
+}
+
+// The first step empties the tables that are filled; each of the others fills some more.
+void rebuild_some(projector_self self) {
+  auto& state = self->state;
+  auto& node = state.node->actors();
+  auto& part = *state.part;
+  const auto& name = part.store->definition().name();
+  result<catch_up_progress, storage_error> done = catch_up_progress{.more = true};
+  if (!part.rebuilding.exchange(true, std::memory_order_acq_rel)) {
+    if (auto begun = part.store->begin_rebuild(); !begun)
+      done = begun.error();
+  } else {
+    done = part.store->rebuild_some(*node.journal, max_step_events);
+  }
+  if (!done) {
+    node.log(log_level::error, "the rebuild of projection " + name + " has ended: " +
+                                   to_string(done.error()) + ". The rows are as they were");
+    part.rebuilding.store(false, std::memory_order_release);
+    return;
+  }
+  if (done->held_up || done->more) {
+    self->delayed_send(self, done->retry_after, tick_atom::value);
+    return;
+  }
+  node.log(log_level::info, "projection " + name + " is rebuilt");
+  part.rebuilding.store(false, std::memory_order_release);
+  part.set_trouble({});
+  part.checkpoint.store(done->checkpoint, std::memory_order_release);
+  part.failed.store(false, std::memory_order_release);
+  release(state);
+  self->send(self, bell_atom::value);
 }
 
 projector_actor::behavior_type projector_behavior(projector_self self, runtime* node,
@@ -96,6 +169,11 @@ projector_actor::behavior_type projector_behavior(projector_self self, runtime* 
         state.parked.push_back(std::move(query));
         release(state);
       },
+      [self](rebuild_atom) {
+        if (!self->state.part->rebuilding.load(std::memory_order_acquire))
+          rebuild_some(self);
+      },
+      [self](tick_atom) { rebuild_some(self); },
       [self](sweep_atom) { drop_past_deadline(self->state); },
       [self](stop_atom) { self->quit(); },
   };

@@ -19,7 +19,7 @@
 
 namespace microlith {
 class journal;
-class projection_store;
+class projection_rows;
 }  // namespace microlith
 
 namespace microlith::internal {

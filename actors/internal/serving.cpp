@@ -71,6 +71,8 @@ result<subscription, failure> runtime::serve(bus_kind kind, handler_definition d
 
 result<subscription, failure> runtime::serve(std::shared_ptr<const decider_definition> decider) {
   auto& bus = actors_->bus(bus_kind::command);
+  if (auto ready = prepare_snapshots(*this, *decider); !ready)
+    return ready.error();
   auto shard_count = decider->options.shards != 0
                          ? decider->options.shards
                          : std::max(1u, std::thread::hardware_concurrency());

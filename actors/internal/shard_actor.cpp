@@ -20,6 +20,7 @@ struct pending_command {
   unsigned conflicts = 0;
   erased_state prepared;
   unsigned preparations = 0;
+  std::unique_ptr<snapshot> state_after = {};  // of its events, to be kept once they are durable
 };
 
 // First in, first out. Most keys have one command at a time, so it costs one small allocation, and
@@ -102,6 +103,10 @@ struct shard_state {
   std::size_t preparing = 0;      // commands that are with the workers
   bool sweeping = false;
   bool retiring = false;
+
+  [[nodiscard]] snapshot_store* snapshots() const {
+    return decider->options.snapshot_every != 0 ? node->actors().snapshots.get() : nullptr;
+  }
 };
 
 using shard_self = shard_actor::stateful_pointer<shard_state>;
@@ -116,18 +121,65 @@ failure undecidable(const envelope& message, std::string text) {
           .message = {}};
 }
 
+// The state as it is, to be kept; null where it cannot be encoded.
+std::unique_ptr<snapshot> take_snapshot(const shard_state& state, const instance& of,
+                                        message_id last_event) {
+  try {
+    auto kept = std::make_unique<snapshot>();
+    kept->stream = of.stream;
+    kept->version = of.version;
+    kept->event = last_event;
+    kept->fingerprint = state.decider->snapshots->fingerprint;
+    state.decider->snapshots->encode(of.state.get(), kept->state);
+    return kept;
+  } catch (const std::exception&) {
+    return nullptr;
+  }
+}
+
+void keep(const shard_state& state, std::unique_ptr<snapshot> kept) {
+  if (kept)
+    caf::anon_send(state.node->actors().snapshotter, snapshot_message{std::move(*kept)});
+}
+
+// The state of a snapshot, where there is one; which event it ends with.
+message_id begin_with_snapshot(shard_state& state, instance& of) {
+  auto* all = state.snapshots();
+  auto kept =
+      all != nullptr ? all->find(of.stream, state.decider->snapshots->fingerprint) : std::nullopt;
+  auto decoded =
+      kept && !kept->event.empty() ? state.decider->snapshots->decode(kept->state) : nullptr;
+  if (!decoded)
+    return {};
+  of.state = std::move(decoded);
+  of.version = kept->version;
+  return kept->event;
+}
+
 // Brings a state up to what the journal holds. Empty: it worked.
-std::optional<std::string> load(shard_state& state, instance& of) {
+std::optional<std::string> load(shard_state& state, instance& of, bool may_use_snapshot = true) {
   auto& node = state.node->actors();
   const auto& decider = *state.decider;
   of.state = decider.initial();
   of.version = 0;
   of.last_append = {};
+  auto kept_event = may_use_snapshot ? begin_with_snapshot(state, of) : message_id{};
+  auto kept_version = of.version;
+  // The journal must have the event that the snapshot ends with, or it is of another history.
+  auto unconfirmed_event = kept_event;
+  message_id last_event;
   std::optional<std::string> error;
-  std::uint64_t next = 1;
+  auto next = std::max<std::uint64_t>(of.version, 1);
   auto catalog = node.catalog.get();
   for (bool end = false; !end && !error;) {
     auto read = node.journal->read_stream(of.stream, next, {}, [&](const record_view& record) {
+      if (!unconfirmed_event.empty()) {
+        if (record.id != unconfirmed_event)
+          return false;
+        unconfirmed_event = {};
+        return true;
+      }
+      last_event = record.id;
       auto event = to_envelope(record, *catalog);
       if (!event) {
         error = to_string(event.error());
@@ -140,9 +192,16 @@ std::optional<std::string> load(shard_state& state, instance& of) {
     });
     if (!read)
       return to_string(read.error());
+    if (!unconfirmed_event.empty())
+      return load(state, of, false);
     next = read->next;
     end = read->end;
   }
+  if (!kept_event.empty())
+    node.counters.snapshots_used.fetch_add(1, std::memory_order_relaxed);
+  if (!error && state.snapshots() != nullptr &&
+      of.version >= kept_version + decider.options.snapshot_every)
+    keep(state, take_snapshot(state, of, last_event));
   of.loaded = !error;
   of.broken = false;
   return error;
@@ -186,6 +245,7 @@ void decide_now(shard_self self, instance& of, pending_command&& command) {
   decided.clear();
   append_job job;
   std::uint64_t own_events = 0;
+  message_id last_own_event;
   bool evolving = false;
   try {
     handler_scope scope;
@@ -203,6 +263,7 @@ void decide_now(shard_self self, instance& of, pending_command&& command) {
         continue;
       evolving = true;
       ++own_events;
+      last_own_event = event.message.head().id;
       if (auto at = state.decider->evolve.find(&event.message.type());
           at != state.decider->evolve.end())
         at->second(of.state.get(), event.message.body());
@@ -237,8 +298,11 @@ void decide_now(shard_self self, instance& of, pending_command&& command) {
   job.ends_cause = true;
   job.report_to = state.report_to.get();
   if (own_events != 0) {
+    auto every = state.snapshots() != nullptr ? state.decider->options.snapshot_every : 0;
+    bool due = every != 0 && of.version / every != (of.version + own_events) / every;
     of.version += own_events;
     of.last_append = message.head().id;
+    command.state_after = due ? take_snapshot(state, of, last_own_event) : nullptr;
   }
   of.unconfirmed.push_back(std::move(command));
   state.reports_due.push_back(&of);
@@ -332,12 +396,15 @@ void reported(shard_self self, const append_outcome* instead) {
   if (instead != nullptr) {
     of.broken = true;
     if (std::holds_alternative<append_conflict>(*instead)) {
+      command.state_after.reset();
       ++command.conflicts;
       of.repair().again.push_back(std::move(command));
     } else if (const auto* refused = std::get_if<append_refused>(instead)) {
       state.node->actors().failed(command.message, refused->why);
     }
     // Otherwise it was appended before: its events were counted in, but came long ago.
+  } else {
+    keep(state, std::move(command.state_after));
   }
   if (!of.unconfirmed.empty())
     return;

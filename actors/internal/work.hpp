@@ -6,6 +6,7 @@
 #include <microlith/actors/internal/handling.hpp>
 #include <microlith/actors/internal/raw_answer.hpp>
 #include <microlith/persistence/append.hpp>
+#include <microlith/persistence/snapshot_store.hpp>
 
 #include <atomic>
 #include <functional>
@@ -121,6 +122,11 @@ class prepared_target {
  public:
   virtual ~prepared_target() = default;
   virtual void deliver(prepared_message&& done) = 0;
+};
+
+/// A state to be kept; the event that it ends with is durable.
+struct snapshot_message {
+  snapshot kept;
 };
 
 /// Stops the receivers of a type that is served no longer.

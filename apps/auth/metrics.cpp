@@ -85,6 +85,22 @@ void append_node(std::vector<MetricFamily>& to, const microlith::statistics& nod
                         MetricType::Gauge, "bus", node.in_flight));
   to.push_back(by_label("microlith_projection_position", "Position up to which rows are derived.",
                         MetricType::Gauge, "projection", node.projection_position));
+  auto lag = family("microlith_projection_lag", "Events of the journal that rows are behind.",
+                    MetricType::Gauge);
+  auto stopped =
+      family("microlith_projection_stopped",
+             "1 where a projection stands at an event that it cannot apply.", MetricType::Gauge);
+  auto skipped =
+      family("microlith_projection_skipped_events",
+             "Events that a projection could not apply and went past.", MetricType::Gauge);
+  for (const auto& [name, projection] : node.projections) {
+    add(lag, {{"projection", name}}, projection.lag);
+    add(stopped, {{"projection", name}}, projection.stopped ? 1 : 0);
+    add(skipped, {{"projection", name}}, projection.skipped_events);
+  }
+  to.push_back(std::move(lag));
+  to.push_back(std::move(stopped));
+  to.push_back(std::move(skipped));
   to.push_back(single("microlith_journal_position", "Position of the last durable event.",
                       MetricType::Gauge, node.journal_position));
   to.push_back(single("microlith_refused_total", "Dispatches refused as overloaded.",

@@ -30,4 +30,10 @@ namespace microlith::internal {
   return {hash.high64, hash.low64};
 }
 
+/// Where the name itself is looked at, too: two that meet do no harm.
+[[nodiscard]] inline stream_key hash_name(std::string_view name) {
+  auto hash = XXH3_128bits(name.data(), name.size());
+  return {hash.high64, hash.low64};
+}
+
 }  // namespace microlith::internal

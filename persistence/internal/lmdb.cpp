@@ -172,6 +172,10 @@ void lmdb_transaction::begin(F begin_or_renew) {
   inside_ = true;
 }
 
+lmdb_transaction::lmdb_transaction(MDB_txn* parent) {
+  check(mdb_txn_begin(mdb_txn_env(parent), parent, 0, &txn_), "begin a transaction in another one");
+}
+
 MDB_dbi lmdb_transaction::open_table(const char* name, unsigned flags) {
   MDB_dbi table = 0;
   check(mdb_dbi_open(txn_, name, flags, &table),

@@ -132,6 +132,8 @@ class lmdb_transaction {
   enum class access { read, write };
 
   lmdb_transaction(const environment& env, access wanted);
+  /// Within another one, which must not be used until this one ends.
+  explicit lmdb_transaction(MDB_txn* parent);
   lmdb_transaction(const lmdb_transaction&) = delete;
   lmdb_transaction& operator=(const lmdb_transaction&) = delete;
   ~lmdb_transaction() { abort(); }

@@ -30,17 +30,30 @@ BOOST_DESCRIBE_STRUCT(balance_query, (), (owner))
 
 const table<std::string, account_row> accounts_table{"accounts"};
 
-// Stops at a balance of 13.
-component balances() {
+const table<std::string, account_row> names_table{"names"};
+
+// How often a balance of 13 cannot be applied.
+unsigned failures_left = 1'000'000;
+
+projection balances_projection() {
   projection rows{"test.balances", 1};
   rows.keeps(accounts_table)
       .on<account_opened>(
           [](const account_opened& e, write_transaction& t) { accounts_table.put(t, e.owner, {}); })
       .on<deposited>([](const deposited& e, write_transaction& t) {
-        if (e.balance == 13)
+        if (e.balance == 13 && failures_left != 0) {
+          --failures_left;
           throw std::runtime_error{"thirteen"};
+        }
         accounts_table.put(t, e.owner, {e.balance});
       });
+  return rows;
+}
+
+component balances(const std::function<void(projection&)>& change = {}) {
+  auto rows = balances_projection();
+  if (change)
+    change(rows);
   component hosted{"test.balances"};
   hosted.projects(rows).answers<balance_query>(
       "test.balances", [](const balance_query& q, const read_transaction& t) {
@@ -51,6 +64,7 @@ component balances() {
 }
 
 struct with_data {
+  with_data() { failures_left = 1'000'000; }
   test::temporary_directory data;
   [[nodiscard]] node_options options() const {
     return {.data = data.path(), .scheduler = scheduling::deterministic};
@@ -160,6 +174,108 @@ BOOST_AUTO_TEST_CASE(a_projection_that_fails_stops_visibly_and_fails_the_queries
   // The write side goes on.
   BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(deposit{"ann", 1}).failed());
   BOOST_TEST(node.counted().projection_position.at("test.balances") == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(how_far_a_projection_is_can_be_seen) {
+  running_node node{{accounts(), balances()}, options()};
+  BOOST_TEST(!node->progress_of("test.nothing").has_value());
+  BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(open_account{"ann"}).failed());
+  BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(deposit{"ann", 5}).failed());
+  node->run();
+  auto progress = node->progress_of("test.balances").value();
+  BOOST_TEST(progress.position == 2U);
+  BOOST_TEST(progress.lag == 0U);
+  BOOST_TEST(progress.caught_up);
+  BOOST_TEST(!progress.stopped);
+  BOOST_TEST(progress.trouble.empty());
+  BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(deposit{"ann", 8}).failed());
+  BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(deposit{"ann", 1}).failed());
+  node->run();
+  progress = node.counted().projections.at("test.balances");
+  BOOST_TEST(progress.position == 2U);
+  BOOST_TEST(progress.lag == 2U);
+  BOOST_TEST(!progress.caught_up);
+  BOOST_TEST(progress.stopped);
+  BOOST_TEST(progress.trouble.find("thirteen") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_projection_that_skips_says_so_and_goes_on) {
+  test::log_lines log;
+  auto logging = options();
+  logging.log = log.writer();
+  running_node node{{accounts(), balances([](projection& p) { p.skips_failures(); })}, logging};
+  BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(open_account{"ann"}).failed());
+  BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(deposit{"ann", 13}).failed());
+  auto done = node.commands().dispatch_and_wait<accepted>(deposit{"ann", 1});
+  auto now = node.queries().ask(balance_query{"ann"}, {.after = done.position});
+  BOOST_TEST(answered<balance_response>(now).balance.value() == 14);
+  BOOST_TEST(node->progress_of("test.balances")->skipped_events == 1U);
+  BOOST_TEST_REQUIRE(node->rows("test.balances")->skipped().size() == 1U);
+  BOOST_TEST(node->rows("test.balances")->skipped().front().why == "thirteen");
+  BOOST_TEST(log.contain("test.balances skipped events"));
+}
+
+BOOST_AUTO_TEST_CASE(a_projection_tries_again_when_the_time_has_come) {
+  failures_left = 4;  // each attempt tries the whole page first, then the event by itself
+  running_node node{{accounts(), balances([](projection& p) {
+                       p.retries_failures({.times = 5, .first_delay = 1s, .max_delay = 10s});
+                     })},
+                    options()};
+  BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(open_account{"ann"}).failed());
+  BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(deposit{"ann", 13}).failed());
+  node->run();
+  BOOST_TEST(failures_left == 2U);
+  BOOST_TEST(node->progress_of("test.balances")->trouble.find("thirteen") != std::string::npos);
+  BOOST_TEST(!node->progress_of("test.balances")->stopped);
+  // A bell does not bring it forward.
+  BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(deposit{"ann", 1}).failed());
+  node->advance(900ms);
+  BOOST_TEST(failures_left == 2U);
+  node->advance(100ms);
+  BOOST_TEST(failures_left == 0U);
+  node->advance(2s);
+  BOOST_TEST(balance(node, "ann").value() == 14);
+  BOOST_TEST(node->progress_of("test.balances")->trouble.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_projection_is_rebuilt_while_the_node_runs) {
+  failures_left = 2;
+  running_node node{{accounts(), balances()}, options()};
+  BOOST_TEST(!node->rebuild("test.nothing").has_value());
+  BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(open_account{"ann"}).failed());
+  BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(deposit{"ann", 13}).failed());
+  node->run();
+  BOOST_TEST(node->progress_of("test.balances")->stopped);
+  BOOST_TEST(node->rebuild("test.balances").has_value());
+  BOOST_TEST(node->rebuild("test.balances").has_value());
+  node->advance(0s);
+  BOOST_TEST(!node->progress_of("test.balances")->stopped);
+  BOOST_TEST(!node->progress_of("test.balances")->rebuilding);
+  BOOST_TEST(node->progress_of("test.balances")->caught_up);
+  BOOST_TEST(balance(node, "ann").value() == 13);
+  BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(deposit{"ann", 1}).failed());
+  node->run();
+  BOOST_TEST(balance(node, "ann").value() == 14);
+}
+
+BOOST_AUTO_TEST_CASE(a_query_reads_all_projections_of_a_group_at_once) {
+  projection names{"test.names", 1};
+  names.keeps(names_table).on<account_opened>([](const account_opened& e, write_transaction& t) {
+    names_table.put(t, e.owner, {});
+  });
+  projection_group group{"test.bank"};
+  group.add(names).add(balances_projection());
+  component bank{"test.bank"};
+  bank.projects(group).answers<balance_query>(
+      "test.bank", [](const balance_query& q, const read_transaction& t) {
+        BOOST_TEST(names_table.contains(t, q.owner) == accounts_table.contains(t, q.owner));
+        auto row = accounts_table.get(t, q.owner);
+        return balance_response{row ? std::optional{row->balance} : std::nullopt};
+      });
+  running_node node{{accounts(), bank}, options()};
+  auto done = node.commands().dispatch_and_wait<accepted>(open_account{"ann"});
+  auto now = node.queries().ask(balance_query{"ann"}, {.after = done.position});
+  BOOST_TEST(answered<balance_response>(now).balance.value() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(the_rows_of_a_projection_are_found_by_its_name) {

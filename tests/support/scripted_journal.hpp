@@ -28,6 +28,8 @@ struct journal_script {
   std::vector<std::size_t> batches;
   /// How often a stream was loaded.
   std::size_t stream_reads = 0;
+  /// And from which version on.
+  std::vector<std::uint64_t> stream_reads_from = {};
 };
 
 [[nodiscard]] inline failure disk_is_full() {
@@ -76,6 +78,7 @@ class scripted_journal final : public journal {
                                                    read_limits limits,
                                                    record_visitor visit) const override {
     ++script_->stream_reads;
+    script_->stream_reads_from.push_back(from);
     return real_->read_stream(stream, from, limits, visit);
   }
   result<std::uint64_t, storage_error> stream_version(std::string_view stream) const override {

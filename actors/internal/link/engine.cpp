@@ -305,6 +305,8 @@ void link_engine::written(connection_id id, std::size_t unwritten_bytes) {
 }
 
 void link_engine::flush() {
+  if (stopped_)
+    return;
   for (auto& peer : peers_)
     pump(*peer);
 }
@@ -348,6 +350,8 @@ void link_engine::report(const connection& at, const std::string& why, link_time
 }
 
 void link_engine::advance(link_time now) {
+  if (stopped_)
+    return;
   while (true) {
     auto late = std::find_if(connections_.begin(), connections_.end(), [&](auto& entry) {
       return !entry.second->established && now >= entry.second->deadline;
@@ -390,6 +394,8 @@ void link_engine::advance(link_time now) {
 
 link_time link_engine::deadline() const {
   auto first = link_time::max();
+  if (stopped_)
+    return first;
   for (const auto& peer : peers_)
     first = std::min(first, peer->deadline());
   for (const auto& [id, at] : connections_)
@@ -416,6 +422,7 @@ bool link_engine::drained() {
 }
 
 void link_engine::stop() {
+  stopped_ = true;
   for (auto& [id, at] : connections_) {
     if (at->established) {
       link_bytes out;

@@ -91,6 +91,7 @@ class link_engine {
   connection_id last_id_ = no_connection;
   std::size_t unproven_ = 0;
   bool stopping_ = false;
+  bool stopped_ = false;
   link_time report_again_at_ = link_time::min();
   link_bytes plain_;
   link_bytes cipher_;

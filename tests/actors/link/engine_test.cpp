@@ -198,6 +198,9 @@ BOOST_AUTO_TEST_CASE(a_peer_that_says_goodbye_is_lost_at_once) {
   BOOST_TEST(two.b().engine->drained());
   BOOST_TEST(two.a_to_b().heard == 1'000U);
   two.b().engine->stop();
+  two.b().engine->advance(two.net.now + 1h);
+  BOOST_TEST((two.b().engine->deadline() == link_time::max()));
+  BOOST_TEST(two.b_to_a().losses == 0U);
   two.net.run(20ms);
   BOOST_TEST(two.a_to_b().losses == 1U);
   BOOST_TEST(two.a_to_b().why == "it has stopped");

@@ -227,6 +227,10 @@ BOOST_AUTO_TEST_CASE(metrics_tell_what_happened) {
   node.call("POST", "/api/register", alice);
   node.call("POST", "/api/login", alice);
   auto text = node.call("GET", "/metrics").body;
+  for (const char* about : {"lag", "stopped", "skipped_events"})
+    BOOST_TEST(text.find("microlith_projection_" + std::string{about} +
+                         "{projection=\"auth.users\"} 0\n") != std::string::npos,
+               text);
   for (const auto* part :
        {"microlith_messages_total{bus=\"command\",type=\"auth.register_command\"} 1",
         "microlith_messages_total{bus=\"event\",type=\"auth.user_registered_event\"} 1",

@@ -1,0 +1,252 @@
+#include <microlith/actors/internal/link/link_broker.hpp>
+
+#include <caf/all.hpp>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace microlith::internal {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How often a name that is being resolved is asked for.
+constexpr auto resolve_poll = 20ms;
+/// How long a connection that is to be closed may take for its last words.
+constexpr auto last_words = 200ms;
+
+}  // namespace
+
+link_broker::link_broker(link_options options, secret<std::string> key,
+                         std::shared_ptr<const tls_context> tls,
+                         std::vector<std::shared_ptr<outbox>> boxes, int listening)
+    : options_{options},
+      tls_{tls},
+      listening_{listening},
+      engine_{std::move(options), std::move(key), std::move(tls), std::move(boxes), *this,
+              // Back-off of two processes shall differ; nothing depends on its being a secret.
+              message_id::make().low} {}
+
+link_broker::~link_broker() {
+  if (listening_ >= 0)
+    ::close(listening_);
+}
+
+caf::behavior link_broker::run(caf::io::broker* self, link_events& to) {
+  self_ = self;
+  self->add_doorman(std::exchange(listening_, -1));
+  engine_.start(to, now());
+  settle();
+  return {
+      // Held by the actor: whoever waits for its end may be gone before its last handler is.
+      [this, held = shared_from_this()](const caf::io::new_connection_msg& message) {
+        auto from = self_->remote_addr(message.handle) + ":" +
+                    std::to_string(self_->remote_port(message.handle));
+        if (stopped_) {
+          self_->close(message.handle);
+          return;
+        }
+        add(engine_.accepted(from, now()), message.handle, {});
+        settle();
+      },
+      [this](const caf::io::new_data_msg& message) {
+        auto found = by_handle_.find(message.handle);
+        if (found == by_handle_.end())
+          return;
+        engine_.received(found->second->id, std::as_bytes(std::span{message.buf}), now());
+        settle();
+      },
+      [this](const caf::io::data_transferred_msg& message) {
+        auto found = by_handle_.find(message.handle);
+        if (found == by_handle_.end())
+          return;
+        auto& socket = *found->second;
+        socket.stood = true;
+        socket.unwritten_bytes = message.remaining;
+        if (!socket.abort_at)
+          engine_.written(socket.id, socket.unwritten_bytes);
+        else if (socket.unwritten_bytes == 0)
+          close(socket, false);
+        settle();
+      },
+      [this](const caf::io::connection_closed_msg& message) {
+        auto found = by_handle_.find(message.handle);
+        if (found == by_handle_.end())
+          return;
+        auto gone = sockets_.extract(found->second->id);
+        by_handle_.erase(found);
+        const auto& socket = *gone.mapped();
+        // CAF keeps to itself why a connection did not come to stand.
+        engine_.closed(socket.id,
+                       socket.address.empty() || socket.stood
+                           ? "the connection was closed"
+                           : "connection refused, or no way there: does the node run?",
+                       now());
+        settle();
+      },
+      [this](const caf::io::acceptor_closed_msg&) {},
+      [this](link_flush_atom) {
+        engine_.flush();
+        settle();
+      },
+      [this](link_tick_atom, std::uint64_t arming) {
+        if (arming != arming_)
+          return;
+        armed_.reset();
+        engine_.advance(now());
+        settle();
+      },
+      [this](link_stop_atom) {
+        if (stop_at_)
+          return;
+        stop_at_ = now() + options_.drain;
+        engine_.begin_stop(now());
+        settle();
+      },
+  };
+}
+
+link_broker::socket& link_broker::add(connection_id id, caf::io::connection_handle handle,
+                                      std::string address) {
+  auto made = std::make_unique<socket>();
+  made->id = id;
+  made->handle = handle;
+  made->address = std::move(address);
+  auto& added = *made;
+  by_handle_[handle] = made.get();
+  sockets_[id] = std::move(made);
+  self_->ack_writes(handle, true);
+  self_->configure_read(handle, caf::io::receive_policy::at_most(read_bytes));
+  return added;
+}
+
+void link_broker::dial(connection_id id, const std::string& address) {
+  to_dial_[id] = address;
+}
+
+void link_broker::connect(connection_id id, const std::string& address, const resolved& to) {
+  if (to.found.empty()) {
+    failed_.emplace_back(id, to.problem);
+    return;
+  }
+  const auto& chosen = to.found[dials_[address]++ % to.found.size()];
+  if (!chosen.is_loopback() && !tls_ && !options_.insecure) {
+    failed_.emplace_back(id,
+                         "this address is beyond the machine, and what is said would be open "
+                         "to all: give certificates in [tls] of the cluster file");
+    return;
+  }
+  auto made = begin_connecting(chosen);
+  if (made.descriptor < 0) {
+    failed_.emplace_back(id, made.problem + ": does the node run?");
+    return;
+  }
+  // CAF's loop tells when it stands, by writing, or has failed, by closing.
+  add(id, self_->add_scribe(made.descriptor), address);
+  engine_.dialled(id);
+}
+
+void link_broker::write(connection_id id, std::span<const std::byte> bytes) {
+  auto found = sockets_.find(id);
+  if (found == sockets_.end())
+    return;
+  auto& socket = *found->second;
+  socket.unwritten_bytes += bytes.size();
+  self_->write(socket.handle, bytes.size(), bytes.data());
+  self_->flush(socket.handle);
+}
+
+void link_broker::finish(connection_id id) {
+  to_dial_.erase(id);
+  auto found = sockets_.find(id);
+  if (found == sockets_.end())
+    return;
+  if (found->second->unwritten_bytes == 0)
+    close(*found->second, false);
+  else
+    found->second->abort_at = now() + last_words;
+}
+
+void link_broker::abort(connection_id id) {
+  to_dial_.erase(id);
+  if (auto found = sockets_.find(id); found != sockets_.end())
+    close(*found->second, true);
+}
+
+void link_broker::close(socket& which, bool at_once) {
+  auto handle = which.handle;
+  if (at_once) {
+    // CAF would keep the socket until all is written, which a frozen peer never lets happen.
+    auto descriptor = static_cast<int>(handle.id());
+    linger none{1, 0};
+    (void)::setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    (void)::shutdown(descriptor, SHUT_RDWR);
+  }
+  by_handle_.erase(handle);
+  sockets_.erase(which.id);
+  self_->close(handle);
+}
+
+void link_broker::settle() {
+  for (auto& [id, address] : std::map{to_dial_}) {
+    if (auto found = resolver_.ask(address)) {
+      to_dial_.erase(id);
+      connect(id, address, *found);
+    }
+  }
+  while (!failed_.empty()) {
+    auto [id, why] = std::move(failed_.back());
+    failed_.pop_back();
+    engine_.closed(id, why, now());
+  }
+  auto time = now();
+  for (auto next = sockets_.begin(); next != sockets_.end();) {
+    auto& socket = *next++->second;
+    if (socket.abort_at && *socket.abort_at <= time)
+      close(socket, true);
+  }
+  end_if_done();
+  if (!ended_)
+    arm();
+}
+
+void link_broker::arm() {
+  auto first = engine_.deadline();
+  for (const auto& [id, socket] : sockets_)
+    if (socket->abort_at)
+      first = std::min(first, *socket->abort_at);
+  if (stop_at_ && !stopped_)
+    first = std::min(first, *stop_at_);
+  auto time = now();
+  if (!to_dial_.empty())
+    first = std::min(first, time + resolve_poll);
+  if (first == link_time::max() || (armed_ && *armed_ <= first))
+    return;
+  armed_ = first;
+  self_->delayed_send(self_, std::max(first - time, link_time::duration{}), link_tick_atom::value,
+                      ++arming_);
+}
+
+void link_broker::end_if_done() {
+  if (stop_at_ && !stopped_ && (engine_.drained() || now() >= *stop_at_)) {
+    stopped_ = true;
+    to_dial_.clear();
+    engine_.stop();
+  }
+  if (!stopped_ || !sockets_.empty() || ended_)
+    return;
+  self_->quit();
+  std::lock_guard lock{mutex_};
+  ended_ = true;
+  ended_changed_.notify_all();
+}
+
+void link_broker::wait_for_end() {
+  std::unique_lock lock{mutex_};
+  ended_changed_.wait(lock, [&] { return ended_; });
+}
+
+}  // namespace microlith::internal
