@@ -106,14 +106,10 @@ bus_core_actor::behavior_type bus_behavior(bus_self self, runtime* node, bus_par
       },
       [self](stop_atom) { self->quit(); },
       [self](bell_atom) {
-        auto& waiting = self->state.bus->waiting;
-        for (std::size_t i = 0; i < inbox_step; ++i) {
-          auto* message = waiting.next();
-          if (!message)
-            return;
-          carry(self, std::move(*message));
-        }
-        self->send(self, bell_atom::value);
+        auto& state = self->state;
+        if (read_step(state.bus->waiting,
+                      [&](envelope&& message) { carry(self, std::move(message)); }))
+          self->send(self, bell_atom::value);
       },
       [self](retire_message& retire) {
         carry_all(self);

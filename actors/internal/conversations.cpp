@@ -1,3 +1,4 @@
+#include <microlith/actors/internal/brief_mutex.hpp>
 #include <microlith/actors/internal/conversations.hpp>
 
 #include <algorithm>
@@ -24,7 +25,7 @@ class forgotten_ids {
   }
 
  private:
-  static constexpr std::size_t set_count = 1024;
+  static constexpr std::size_t set_count = 256;
   [[nodiscard]] static std::size_t index(correlation_id id) { return (id.low >> 8) % set_count; }
 
   std::vector<std::array<correlation_id, 4>> sets_{set_count};
@@ -89,10 +90,10 @@ bool pending_wait::takes(const envelope& message) const {
 
 struct conversations::slot : boost::intrusive::list_base_hook<> {
   correlation_id id;
-  boost::container::small_vector<envelope, 2> kept;
+  boost::container::small_vector<envelope, 1> kept;
   boost::container::small_vector<std::unique_ptr<pending_wait>, 1> waits;
   boost::container::small_vector<open_dispatch, 1> dispatches;
-  boost::container::small_vector<const message_type*, 4> timed_out;  // a late one is counted
+  std::vector<const message_type*> timed_out;  // a late one is counted
   steady_time answered_at = steady_time::max();
   bool answered = false;
   bool overflowed = false;   // something was not kept
@@ -127,7 +128,7 @@ struct conversations::slot : boost::intrusive::list_base_hook<> {
 };
 
 struct conversations::shard {
-  mutable std::mutex mutex;
+  mutable brief_mutex mutex;
   boost::unordered_flat_map<correlation_id, std::unique_ptr<slot>, std::hash<correlation_id>> slots;
   boost::intrusive::list<slot> answered;  // oldest first
   boost::intrusive::multiset<pending_wait, boost::intrusive::constant_time_size<true>> by_deadline;

@@ -144,7 +144,7 @@ class conversations {
   std::atomic<bool> stopped_{false};
   std::atomic<steady_time::rep> armed_{steady_time::max().time_since_epoch().count()};
 
-  static constexpr std::size_t shard_count = 16;
+  static constexpr std::size_t shard_count = 64;
   std::unique_ptr<shard[]> shards_;
 };
 

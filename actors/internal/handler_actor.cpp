@@ -208,13 +208,10 @@ handler_actor::behavior_type handler_behavior(handler_self self, runtime* node, 
   return {
       [self](envelope& message) { handle(self, std::move(message)); },
       [self](bell_atom) {
-        for (std::size_t i = 0; i < inbox_step; ++i) {
-          auto* message = self->state.waiting_messages->next();
-          if (!message)
-            return;
-          handle(self, std::move(*message));
-        }
-        self->send(self, bell_atom::value);
+        auto& state = self->state;
+        if (read_step(*state.waiting_messages,
+                      [&](envelope&& message) { handle(self, std::move(message)); }))
+          self->send(self, bell_atom::value);
       },
       [self](event_batch& batch) {
         auto& live = *self->state.live;

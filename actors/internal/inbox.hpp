@@ -6,6 +6,8 @@
 // Any thread pushes, one actor reads. Whoever pushes into an inbox that nobody looks after rings;
 // until the reader has found the inbox empty, nobody else does. Order is that of the pushes.
 
+#include <microlith/actors/internal/brief_mutex.hpp>
+
 #include <atomic>
 #include <cstddef>
 #include <mutex>
@@ -68,12 +70,25 @@ class inbox {
     return attended_;
   }
 
-  mutable std::mutex mutex_;
+  mutable brief_mutex mutex_;
   std::vector<T> waiting_;
   bool attended_ = false;
   std::atomic<bool> filled_{false};
   alignas(64) std::vector<T> taken_;  // the reader's
   std::size_t at_ = 0;
 };
+
+/// What an actor does at a bell: calls `handle` for each message, up to a step. True: there may be
+/// more, the actor rings itself.
+template <class T, class F>
+[[nodiscard]] bool read_step(inbox<T>& waiting, F handle) {
+  for (std::size_t i = 0; i < inbox_step; ++i) {
+    auto* message = waiting.next();
+    if (!message)
+      return false;
+    handle(std::move(*message));
+  }
+  return true;
+}
 
 }  // namespace microlith::internal

@@ -495,13 +495,11 @@ shard_actor::behavior_type shard_behavior(shard_self self, runtime* node,
         arrive(self, {.message = std::move(message), .conflicts = 0, .prepared = nullptr});
       },
       [self](bell_atom) {
-        for (std::size_t i = 0; i < inbox_step; ++i) {
-          auto* message = self->state.waiting->next();
-          if (!message)
-            return;
-          arrive(self, {.message = std::move(*message), .conflicts = 0, .prepared = nullptr});
-        }
-        self->send(self, bell_atom::value);
+        auto& state = self->state;
+        if (read_step(*state.waiting, [&](envelope&& message) {
+              arrive(self, {.message = std::move(message), .conflicts = 0, .prepared = nullptr});
+            }))
+          self->send(self, bell_atom::value);
       },
       [self](append_reports& all) {
         for (auto& report : all.reports) {

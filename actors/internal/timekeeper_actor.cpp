@@ -63,14 +63,10 @@ callback_actor::behavior_type callback_behavior(
   self->state.node = node;
   return {
       [self](bell_atom) {
-        auto& waiting = self->state.node->actors().to_call_back;
-        for (std::size_t i = 0; i < inbox_step; ++i) {
-          auto* message = waiting.next();
-          if (!message)
-            return;
-          call(*self->state.node, *message);
-        }
-        self->send(self, bell_atom::value);
+        auto& state = self->state;
+        if (read_step(state.node->actors().to_call_back,
+                      [&](callback_message&& message) { call(*state.node, message); }))
+          self->send(self, bell_atom::value);
       },
       [self](stop_atom) {
         auto& waiting = self->state.node->actors().to_call_back;

@@ -25,14 +25,15 @@ class idle_watch {
   /// A job has come by bell.
   void rung() { worth_it_ = worth_it_ || steady::now() - since_ < limit; }
 
-  /// True: there is more.
-  [[nodiscard]] bool watch(inbox<append_job>& waiting) {
+  /// After a commit of so many jobs. True: there is more.
+  [[nodiscard]] bool watch(inbox<append_job>& waiting, std::size_t committed) {
     if (waiting.filled()) {
       waiting.attend();
       return true;
     }
     since_ = steady::now();
-    if (!worth_it_ || std::thread::hardware_concurrency() < 2)
+    // Where many jobs come at once, other threads have better use for the processor.
+    if (!worth_it_ || committed > max_jobs || std::thread::hardware_concurrency() < 2)
       return false;
     waiting.attend();
     while (!waiting.filled()) {
@@ -48,6 +49,7 @@ class idle_watch {
  private:
   using steady = std::chrono::steady_clock;
   static constexpr std::chrono::microseconds limit{60};
+  static constexpr std::size_t max_jobs = 4;
   steady::time_point since_;
   bool worth_it_ = false;
 };
@@ -354,11 +356,11 @@ writer_actor::behavior_type writer_behavior(writer_self self, runtime* node) {
         auto& waiting = state.node->actors().to_append;
         state.idle.rung();
         bool more = collect(state);
-        bool worked = !state.jobs.empty();
+        auto jobs = state.jobs.size();
         commit(state);
         // One commit a bell, so that other messages have their turn.
-        bool idle = state.node->actors().deterministic() || !worked;
-        if (more || (!idle && state.idle.watch(waiting)))
+        bool watches = jobs != 0 && !state.node->actors().deterministic();
+        if (more || (watches && state.idle.watch(waiting, jobs)))
           self->send(self, bell_atom::value);
       },
       [self](flush_atom) {
