@@ -29,7 +29,8 @@ int make(const std::filesystem::path& file) {
     for (int shift : {4, 0})
       hex += "0123456789abcdef"[(static_cast<unsigned>(byte) >> shift) & 15U];
   auto beside = file;
-  beside += "." + hex.substr(2 * secret_bytes);
+  beside += '.';
+  beside += hex.substr(2 * secret_bytes);
   secret<std::string> text{hex.substr(0, 2 * secret_bytes) + "\n"};
   wipe(random, sizeof random);
   wipe(hex.data(), hex.size());

@@ -63,8 +63,9 @@ std::string socket_address::text() const {
   if (::getnameinfo(generic(*this), size, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
     return "an unknown address";
-  return storage.ss_family == AF_INET6 ? "[" + std::string{host} + "]:" + port
-                                       : std::string{host} + ":" + port;
+  std::string text;
+  text.append(storage.ss_family == AF_INET6 ? "[" : "").append(host);
+  return text.append(storage.ss_family == AF_INET6 ? "]:" : ":").append(port);
 }
 
 resolved resolve(const host_and_port& address, bool numeric_only) {
