@@ -33,6 +33,7 @@ struct chosen_command {
 using add_commands = void (*)(CLI::App& group, chosen_command& chosen);
 
 void add_journal_commands(CLI::App& group, chosen_command& chosen);
+void add_cluster_commands(CLI::App& group, chosen_command& chosen);
 
 /// Adds `--data DIR`, which every command wants.
 void add_data_option(CLI::App& command, std::filesystem::path& data);

@@ -21,6 +21,7 @@ struct command_group {
 
 constexpr command_group groups[] = {
     {"journal", "Look at the events of a data directory", add_journal_commands},
+    {"cluster", "Set up nodes that work together", add_cluster_commands},
 };
 
 const char* const examples = R"(
