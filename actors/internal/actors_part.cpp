@@ -88,6 +88,50 @@ void runtime::actors_part::failed(const envelope& message, failure why) {
   talks->fail(message.head().correlation, message.head().root, std::move(why), now());
 }
 
+bool runtime::actors_part::begins(const envelope& message, opening how) {
+  if (message.type().kind != message_kind::command)
+    return true;
+  if (how == opening::while_running) {
+    release(message);
+    return false;
+  }
+  // Of a new message nothing can be in the journal; asking there costs more than all the rest.
+  const auto& id = message.head().id;
+  auto age = std::chrono::system_clock::now() - id.time();
+  if (how == opening::first && age < options.keep_answers)
+    return true;
+  auto before = journal->append_of(id);
+  if (!before || !*before)
+    return true;
+  replay(message, {(*before)->first, (*before)->last});
+  finished(message, {(*before)->last});
+  return false;
+}
+
+void runtime::actors_part::replay(const envelope& cause, const already_appended& before) {
+  auto correlation = cause.head().correlation;
+  auto known = catalog.get();
+  auto from = before.first_position;
+  while (from != 0 && from <= before.last_position) {
+    auto read = journal->read(from, {.events = before.last_position - from + 1},
+                              [&](const record_view& record) {
+                                if (auto event = to_envelope(record, *known)) {
+                                  if (event->head().correlation == correlation) {
+                                    talks->pass(*event, now());
+                                  } else {
+                                    auto head = event->head();
+                                    head.correlation = correlation;
+                                    talks->pass(event->with_head(std::move(head)), now());
+                                  }
+                                }
+                                return record.position < before.last_position;
+                              });
+    if (!read || read->end)
+      break;
+    from = read->next;
+  }
+}
+
 void runtime::actors_part::forward(bus_kind kind, envelope message) {
   auto& to = bus(kind);
   if (message.type().kind == message_kind::response) {

@@ -201,6 +201,13 @@ struct runtime::actors_part {
   void concluded(const envelope& cause, std::span<const envelope* const> caused,
                  const std::optional<accepted>& how, steady_time now);
 
+  /// After a message from outside was admitted and its conversation opened: whether it is to be
+  /// delivered. Otherwise the same command runs already, or has run: its answer is, or will be,
+  /// that of the other.
+  [[nodiscard]] bool begins(const envelope& message, opening how);
+  /// The waits of a command that has been carried out before hear what it caused then.
+  void replay(const envelope& cause, const already_appended& before);
+
   /// Puts a message that a handler caused on its bus.
   void forward(bus_kind bus, envelope message);
   void append(append_job&& job);
@@ -252,6 +259,11 @@ struct runtime::actors_part {
   friend class runtime;
   friend class node_assembly;
 };
+
+/// What a message from outside opens.
+[[nodiscard]] inline opened_dispatch opened_by(const envelope& message) {
+  return {.id = message.head().id, .once = message.type().kind == message_kind::command};
+}
 
 /// A wait that answers a CAF request.
 [[nodiscard]] std::unique_ptr<pending_wait> make_requested_wait(caf::response_promise promise,

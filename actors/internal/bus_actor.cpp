@@ -77,15 +77,20 @@ void carry_all(bus_self self) {
     carry(self, std::move(*message));
 }
 
+struct filed {
+  caf::typed_response_promise<answer_message> promise;
+  opening how = opening::first;
+};
+
 template <class Self>
-caf::typed_response_promise<answer_message> file(Self self, wait_request&& request,
-                                                 message_id opened = {}) {
+filed file(Self self, wait_request&& request, opened_dispatch dispatch = {}) {
   auto& node = self->state.node->actors();
   auto promise = self->template make_response_promise<answer_message>();
-  node.talks->wait(make_requested_wait(promise, caf::actor_cast<caf::strong_actor_ptr>(self),
-                                       std::move(request)),
-                   node.now(), opened);
-  return promise;
+  auto how =
+      node.talks->wait(make_requested_wait(promise, caf::actor_cast<caf::strong_actor_ptr>(self),
+                                           std::move(request)),
+                       node.now(), dispatch);
+  return {std::move(promise), how};
 }
 
 bus_core_actor::behavior_type bus_behavior(bus_self self, runtime* node, bus_part* bus) {
@@ -96,13 +101,14 @@ bus_core_actor::behavior_type bus_behavior(bus_self self, runtime* node, bus_par
         carry_all(self);
         carry(self, std::move(message));
       },
-      [self](wait_request& request) { return file(self, std::move(request)); },
+      [self](wait_request& request) { return file(self, std::move(request)).promise; },
       [self](envelope& message, wait_request& request) {
         carry_all(self);
         // Filed before the message leaves, so that its answer cannot pass it.
-        auto promise = file(self, std::move(request), message.head().id);
-        carry(self, std::move(message));
-        return promise;
+        auto done = file(self, std::move(request), opened_by(message));
+        if (self->state.node->actors().begins(message, done.how))
+          carry(self, std::move(message));
+        return done.promise;
       },
       [self](stop_atom) { self->quit(); },
       [self](bell_atom) {
@@ -129,9 +135,9 @@ bus_actor::behavior_type front_behavior(bus_actor::stateful_pointer<front_state>
       [node, bus](envelope& message) {
         static_cast<void>(node->dispatch(bus, std::move(message)));
       },
-      [self](wait_request& request) { return file(self, std::move(request)); },
+      [self](wait_request& request) { return file(self, std::move(request)).promise; },
       [self, node, bus](envelope& message, wait_request& request) {
-        auto promise = file(self, std::move(request));
+        auto promise = file(self, std::move(request)).promise;
         // Refused, it ends the wait.
         static_cast<void>(node->dispatch(bus, std::move(message)));
         return promise;

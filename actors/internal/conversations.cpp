@@ -118,6 +118,13 @@ struct conversations::slot : boost::intrusive::list_base_hook<> {
       overflowed = true;
   }
 
+  /// Drops what came of a dispatch from outside.
+  void forget(message_id root) {
+    kept.erase(std::remove_if(kept.begin(), kept.end(),
+                              [&](const envelope& message) { return message.head().root == root; }),
+               kept.end());
+  }
+
   [[nodiscard]] open_dispatch* find(message_id dispatch) {
     for (auto& d : dispatches) {
       if (d.id == dispatch)
@@ -184,22 +191,23 @@ conversations::conversations(conversation_limits limits, statistics_counters& co
       counters_{counters},
       arm_{std::move(arm)},
       on_late_answer_{std::move(on_late_answer)},
-      shards_{std::make_unique<shard[]>(shard_count)} {}
+      shard_count_{std::clamp<std::size_t>(limits.max_answered_slots, 1, max_shards)},
+      shards_{std::make_unique<shard[]>(shard_count_)} {}
 
 conversations::~conversations() {
-  for (std::size_t i = 0; i < shard_count; ++i) {
+  for (std::size_t i = 0; i < shard_count_; ++i) {
     shards_[i].by_deadline.clear();
     shards_[i].answered.clear();
   }
 }
 
 conversations::shard& conversations::shard_of(correlation_id id) {
-  return shards_[(id.low >> 2) % shard_count];
+  return shards_[(id.low >> 2) % shard_count_];
 }
 
 std::size_t conversations::slots() const {
   std::size_t all = 0;
-  for (std::size_t i = 0; i < shard_count; ++i) {
+  for (std::size_t i = 0; i < shard_count_; ++i) {
     std::lock_guard lock{shards_[i].mutex};
     all += shards_[i].slots.size();
   }
@@ -225,7 +233,7 @@ void conversations::settle(shard& in, slot& at, steady_time now) {
   at.answered_at = now;
   in.answered.push_back(at);
   arm_if_earlier(now + limits_.keep);
-  if (in.answered.size() > std::max<std::size_t>(1, limits_.max_answered_slots / shard_count))
+  if (in.answered.size() > std::max<std::size_t>(1, limits_.max_answered_slots / shard_count_))
     in.erase(in.answered.front());
 }
 
@@ -258,15 +266,22 @@ void conversations::arm_if_earlier(steady_time when) {
   }
 }
 
-conversations::slot& conversations::open_slot(shard& in, correlation_id correlation,
-                                              message_id root) {
+std::pair<conversations::slot&, opening> conversations::open_slot(shard& in,
+                                                                  correlation_id correlation,
+                                                                  opened_dispatch dispatch) {
   auto& at = in.obtain(correlation);
-  at.nobody_asks = false;
   if (at.dispatches.empty()) {
-    at.dispatches.push_back({.id = root, .how = {}, .why = nullptr});
+    at.nobody_asks = false;
+    at.dispatches.push_back({.id = dispatch.id, .how = {}, .why = nullptr});
     settle(in, at, {});
-    return at;
+    bool had_slot = dispatch.once && at.waits.empty() && in.forgotten.contains(correlation);
+    return {at, had_slot ? opening::again : opening::first};
   }
+  const auto* before = at.find(dispatch.id);
+  if (dispatch.once && before && before->running != 0)
+    return {at, opening::while_running};
+  auto how = before ? opening::again : opening::first;
+  at.nobody_asks = false;
   auto over = std::count_if(at.dispatches.begin(), at.dispatches.end(),
                             [](const open_dispatch& d) { return d.running == 0; }) -
               static_cast<std::ptrdiff_t>(limits_.max_kept_messages);
@@ -276,35 +291,49 @@ conversations::slot& conversations::open_slot(shard& in, correlation_id correlat
   };
   at.dispatches.erase(std::remove_if(at.dispatches.begin(), at.dispatches.end(), gone),
                       at.dispatches.end());
-  if (auto* again = at.find(root))
+  if (auto* again = at.find(dispatch.id)) {
     ++again->running;
-  else
-    at.dispatches.push_back({.id = root, .how = {}, .why = nullptr});
+    if (dispatch.once) {  // what it came to before is no answer to this one
+      again->ended_well = false;
+      at.forget(dispatch.id);
+    }
+  } else {
+    at.dispatches.push_back({.id = dispatch.id, .how = {}, .why = nullptr});
+  }
   settle(in, at, {});  // a running dispatch: never answered, so the time does not matter
-  return at;
+  return {at, how};
 }
 
-void conversations::open(correlation_id correlation, message_id root) {
+opening conversations::open(correlation_id correlation, opened_dispatch dispatch) {
   auto& in = shard_of(correlation);
   std::lock_guard lock{in.mutex};
-  open_slot(in, correlation, root);
+  return open_slot(in, correlation, dispatch).second;
 }
 
 void conversations::refuse(correlation_id correlation, failure why, steady_time now) {
   auto id = why.message;
-  open(correlation, id);
-  fail(correlation, id, std::move(why), now);
+  // The one that runs is not refused.
+  if (open(correlation, {.id = id, .once = true}) != opening::while_running)
+    fail(correlation, id, std::move(why), now);
 }
 
-void conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now, message_id opened) {
+opening conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now,
+                            opened_dispatch dispatch) {
+  auto how = opening::first;
   endings ended;
   auto end = [&](raw_answer answer) { ended.emplace_back(std::move(wait), std::move(answer)); };
   auto deadline = wait->deadline;
   {
     auto& in = shard_of(wait->correlation);
     std::lock_guard lock{in.mutex};
-    auto* at =
-        opened.empty() ? in.find(wait->correlation) : &open_slot(in, wait->correlation, opened);
+    slot* at = nullptr;
+    if (dispatch.id.empty()) {
+      at = in.find(wait->correlation);
+    } else {
+      auto opened = open_slot(in, wait->correlation, dispatch);
+      at = &opened.first;
+      how = opened.second;
+    }
     if (stopped_.load(std::memory_order_relaxed)) {
       end(stopped_failure());
     } else if (!at && !wait->precedes_its_dispatch() && in.forgotten.contains(wait->correlation)) {
@@ -358,6 +387,7 @@ void conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now, me
   if (ended.empty())
     arm_if_earlier(deadline);
   run(ended);
+  return how;
 }
 
 void conversations::tell_late(const std::vector<envelope>& late) {
@@ -498,7 +528,7 @@ void conversations::unsent(correlation_id correlation, failure why, steady_time 
 steady_time conversations::expire(steady_time now) {
   armed_.store(steady_time::max().time_since_epoch().count(), std::memory_order_relaxed);
   auto next = steady_time::max();
-  for (std::size_t i = 0; i < shard_count; ++i) {
+  for (std::size_t i = 0; i < shard_count_; ++i) {
     endings ended;
     auto& in = shards_[i];
     {
@@ -541,7 +571,7 @@ steady_time conversations::expire(steady_time now) {
 
 void conversations::stop() {
   stopped_.store(true, std::memory_order_relaxed);
-  for (std::size_t i = 0; i < shard_count; ++i) {
+  for (std::size_t i = 0; i < shard_count_; ++i) {
     endings ended;
     {
       auto& in = shards_[i];

@@ -67,6 +67,15 @@ class pending_wait : public boost::intrusive::set_base_hook<> {
   }
 };
 
+/// A dispatch that begins, or continues, a conversation.
+struct opened_dispatch {
+  message_id id;
+  bool once = false;  ///< a command: while it runs, the same one again is not another
+};
+
+/// Whether the conversation had the dispatch before. `again` where that is not known any more, too.
+enum class opening : std::uint8_t { first, while_running, again };
+
 class conversations {
  public:
   /// `arm(time)` is called when `expire` has to be called earlier than it was last asked for.
@@ -78,16 +87,15 @@ class conversations {
   conversations& operator=(const conversations&) = delete;
 
   /// A dispatch from outside was admitted. What earlier dispatches of the conversation failed with
-  /// no longer matters.
-  void open(correlation_id correlation, message_id root);
+  /// no longer matters. `while_running`: nothing was opened, the one that runs answers for both.
+  opening open(correlation_id correlation, opened_dispatch dispatch);
 
   /// A dispatch from outside was not admitted: a wait that follows learns why.
   void refuse(correlation_id correlation, failure why, steady_time now);
 
   /// Files a wait, or ends it at once: its answer is here already, its slot is gone, the node is
-  /// stopping, or there are too many waits. With `opened`, it does first what `open` does for that
-  /// dispatch.
-  void wait(std::unique_ptr<pending_wait> wait, steady_time now, message_id opened = {});
+  /// stopping, or there are too many waits. With a dispatch, it does first what `open` does.
+  opening wait(std::unique_ptr<pending_wait> wait, steady_time now, opened_dispatch dispatch = {});
 
   /// A message of a conversation has passed a bus.
   void pass(const envelope& message, steady_time now);
@@ -126,7 +134,8 @@ class conversations {
   using endings = boost::container::small_vector<ending, 2>;
 
   [[nodiscard]] shard& shard_of(correlation_id id);
-  slot& open_slot(shard& in, correlation_id correlation, message_id root);
+  std::pair<slot&, opening> open_slot(shard& in, correlation_id correlation,
+                                      opened_dispatch dispatch);
   void pass_slot(shard& in, slot& at, const envelope& message, endings& ended,
                  std::vector<envelope>& late);
   void finish_slot(shard& in, slot& at, message_id id, accepted how, endings& ended);
@@ -144,7 +153,8 @@ class conversations {
   std::atomic<bool> stopped_{false};
   std::atomic<steady_time::rep> armed_{steady_time::max().time_since_epoch().count()};
 
-  static constexpr std::size_t shard_count = 64;
+  static constexpr std::size_t max_shards = 64;
+  std::size_t shard_count_;
   std::unique_ptr<shard[]> shards_;
 };
 

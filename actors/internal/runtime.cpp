@@ -80,12 +80,11 @@ failure blocking_in_handler() {
 // then the clock jumps to what is due next. Empty: it never ends.
 template <class Send>
 std::optional<raw_answer> step_through(runtime::actors_part& node, wait_spec&& spec,
-                                       steady_time deadline, message_id opened, Send send) {
+                                       steady_time deadline, opened_dispatch dispatch, Send send) {
   auto answer = std::make_shared<std::optional<raw_answer>>();
   auto wait = std::make_unique<stepped_wait>(answer);
   fill(*wait, std::move(spec), deadline);
-  node.talks->wait(std::move(wait), node.now(), opened);
-  send();
+  send(node.talks->wait(std::move(wait), node.now(), dispatch));
   auto& scheduler = node.test_scheduler();
   while (!*answer && (scheduler.try_run_once() || scheduler.trigger_timeout())) {
   }
@@ -220,8 +219,9 @@ dispatch_result admit(runtime::actors_part& node, bus_kind kind, envelope messag
 
 dispatch_result runtime::dispatch(bus_kind bus, envelope message) {
   return admit(*actors_, bus, std::move(message), true, [&](envelope admitted) {
-    actors_->talks->open(admitted.head().correlation, admitted.head().id);
-    actors_->bus(bus).deliver(std::move(admitted));
+    auto how = actors_->talks->open(admitted.head().correlation, opened_by(admitted));
+    if (actors_->begins(admitted, how))
+      actors_->bus(bus).deliver(std::move(admitted));
   });
 }
 
@@ -234,8 +234,10 @@ raw_answer runtime::dispatch_and_wait(bus_kind bus, envelope message, wait_spec 
   bool is_private = spec.private_conversation;
   auto sent = admit(node, bus, std::move(message), !is_private, [&](envelope admitted) {
     if (node.deterministic())
-      answer = step_through(node, std::move(spec), deadline, admitted.head().id,
-                            [&] { node.bus(bus).deliver(std::move(admitted)); });
+      answer = step_through(node, std::move(spec), deadline, opened_by(admitted), [&](opening how) {
+        if (node.begins(admitted, how))
+          node.bus(bus).deliver(std::move(admitted));
+      });
     else
       answer = request(node, bus, std::move(admitted), wait_request{std::move(spec), deadline});
   });
@@ -252,8 +254,9 @@ void runtime::dispatch_and_wait(bus_kind bus, envelope message, wait_spec spec,
   auto wait = std::make_unique<called_wait>(node, std::move(then));
   fill(*wait, std::move(spec), deadline_after(now, spec.limit));
   auto sent = admit(node, bus, std::move(message), !is_private, [&](envelope admitted) {
-    node.talks->wait(std::move(wait), now, admitted.head().id);
-    node.bus(bus).deliver(std::move(admitted));
+    auto how = node.talks->wait(std::move(wait), now, opened_by(admitted));
+    if (node.begins(admitted, how))
+      node.bus(bus).deliver(std::move(admitted));
   });
   if (wait)
     wait->complete(sent ? swallowed() : sent.error());
@@ -265,7 +268,7 @@ raw_answer runtime::wait(bus_kind bus, wait_spec spec) {
     return blocking_in_handler();
   auto deadline = deadline_after(node.now(), spec.limit);
   if (node.deterministic())
-    return or_stopped(step_through(node, std::move(spec), deadline, {}, [] {}));
+    return or_stopped(step_through(node, std::move(spec), deadline, {}, [](opening) {}));
   if (node.stopped.load(std::memory_order_acquire))
     return or_stopped(std::nullopt);
   return or_stopped(request(node, bus, wait_request{std::move(spec), deadline}));

@@ -146,25 +146,6 @@ failure conflict_failure(const append_conflict& conflict) {
           .message = {}};
 }
 
-// Answers the wait of a command that has been carried out before with what it caused then.
-std::uint64_t replay(writer_state& state, const envelope& cause, const already_appended& before) {
-  auto& node = state.node->actors();
-  auto from = before.first_position;
-  while (from != 0 && from <= before.last_position) {
-    auto read = node.journal->read(
-        from, {.events = before.last_position - from + 1}, [&](const record_view& record) {
-          auto event = to_envelope(record, *node.catalog.get());
-          if (event && event->head().correlation == cause.head().correlation)
-            node.talks->pass(*event, node.now());
-          return record.position < before.last_position;
-        });
-    if (!read || read->end)
-      break;
-    from = read->next;
-  }
-  return before.last_position;
-}
-
 // What was to follow events that are not in the journal never leaves.
 void unsent(writer_state& state, append_job& job, const failure& why, steady_time now) {
   for (const auto& each : job.then_send) {
@@ -213,7 +194,7 @@ std::optional<already_appended> earlier_events(writer_state& state, const append
 
 void replayed(writer_state& state, append_job& job, const already_appended& before,
               steady_time now) {
-  auto position = replay(state, job.cause, before);
+  state.node->actors().replay(job.cause, before);
   unsent(state, job,
          {.kind = failure_kind::handler_failed,
           .certainty = certainty::not_done,
@@ -222,7 +203,7 @@ void replayed(writer_state& state, append_job& job, const already_appended& befo
          now);
   if (!job.counts_failure)
     return;
-  if (auto how = ends_well(job, position))
+  if (auto how = ends_well(job, before.last_position))
     state.node->actors().finished(job.cause, *how);
 }
 

@@ -334,4 +334,56 @@ BOOST_AUTO_TEST_CASE(many_threads_wait_for_their_own_answers) {
   BOOST_TEST(node.counted().conversation_slots == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(a_command_that_is_dispatched_again_is_not_run_again) {
+  running_node node;
+  BOOST_REQUIRE(node->host(worker()).has_value());
+  int runs = 0;
+  auto handler = node.commands()
+                     .subscribe<other_work>([&](const other_work& c, context& ctx) {
+                       ++runs;
+                       ctx.dispatch(work_done{c.number});
+                     })
+                     .value();
+  auto command = correlated(other_work{3});
+  std::vector<answer<work_done>> answers;
+  // While the first runs, just after it, when its conversation is long forgotten, and in another
+  // one.
+  for (int i = 0; i < 2; ++i)
+    node.commands().dispatch_and_wait<work_done>(command, 5s,
+                                                 [&](const auto& a) { answers.push_back(a); });
+  node->run();
+  BOOST_REQUIRE(answers.size() == 2U);
+  answers.push_back(node.commands().dispatch_and_wait<work_done>(command));
+  node->advance(1min);
+  answers.push_back(node.commands().dispatch_and_wait<work_done>(command));
+  for (const auto& each : answers) {
+    BOOST_TEST(answered<work_done>(each).number == 3);
+    BOOST_TEST(each.position == 1U);
+  }
+  BOOST_TEST(runs == 1);
+  BOOST_TEST(node->journal().last_position() == 1U);
+  BOOST_TEST(node.counted().in_flight.at("command") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_repeated_command_is_answered_in_the_conversation_that_repeats_it) {
+  running_node node{{worker()}};
+  auto command = correlated(work{4});
+  BOOST_TEST(answered<work_done>(node.commands().dispatch_and_wait<work_done>(command)).number ==
+             4);
+  command.correlation = correlation_id::make();
+  BOOST_TEST(answered<work_done>(node.commands().dispatch_and_wait<work_done>(command)).number ==
+             4);
+  BOOST_TEST(node->journal().last_position() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_command_that_caused_nothing_is_run_again) {
+  running_node node;
+  int runs = 0;
+  auto handler = node.commands().subscribe<work>([&](const work&) { ++runs; }).value();
+  auto command = correlated(work{5});
+  for (int i = 0; i < 2; ++i)
+    BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(command).failed());
+  BOOST_TEST(runs == 2);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

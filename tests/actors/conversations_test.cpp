@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(an_answer_and_its_wait_meet_in_either_order) {
     auto conversation = correlation_id::make();
     auto root = message_id::make();
     outcome out;
-    table.talks.open(conversation, root);
+    table.talks.open(conversation, {root});
     if (wait_first)
       table.talks.wait(wait_for(conversation, out), start);
     table.talks.pass(event_in(conversation, root), start);
@@ -133,18 +133,48 @@ BOOST_AUTO_TEST_CASE(it_asks_to_be_called_at_the_earliest_deadline) {
   BOOST_TEST(table.talks.pending_waits() == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(a_dispatch_that_is_made_again_runs_as_often_as_it_was_made) {
+BOOST_AUTO_TEST_CASE(a_query_that_is_asked_again_runs_as_often_as_it_was_asked) {
   table_of_waits table;
   auto conversation = correlation_id::make();
   auto root = message_id::make();
-  table.talks.open(conversation, root);
-  table.talks.open(conversation, root);
+  BOOST_TEST((table.talks.open(conversation, {root}) == opening::first));
+  BOOST_TEST((table.talks.open(conversation, {root}) == opening::again));
   table.talks.conclude(conversation, {}, root, accepted{1}, start);
   static_cast<void>(table.talks.expire(start + 10s));
   BOOST_TEST(table.talks.slots() == 1U);
   table.talks.conclude(conversation, {}, root, accepted{1}, start);
   static_cast<void>(table.talks.expire(start + 10s));
   BOOST_TEST(table.talks.slots() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_command_that_runs_is_not_begun_again) {
+  table_of_waits table;
+  auto conversation = correlation_id::make();
+  opened_dispatch command{.id = message_id::make(), .once = true};
+  BOOST_TEST((table.talks.open(conversation, command) == opening::first));
+  BOOST_TEST((table.talks.open(conversation, command) == opening::while_running));
+  table.talks.conclude(conversation, {}, command.id, accepted{1}, start);
+  BOOST_TEST((table.talks.open(conversation, command) == opening::again));
+  BOOST_TEST((table.talks.open(conversation, command) == opening::while_running));
+  table.talks.conclude(conversation, {}, command.id, accepted{1}, start);
+  static_cast<void>(table.talks.expire(start + 10s));
+  BOOST_TEST(table.talks.slots() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_of_the_same_command_leaves_the_one_that_runs_alone) {
+  table_of_waits table;
+  std::array<outcome, 1> outs;
+  auto conversation = correlation_id::make();
+  opened_dispatch command{.id = message_id::make(), .once = true};
+  table.talks.open(conversation, command);
+  table.talks.wait(wait_for(conversation, outs[0]), start);
+  table.talks.refuse(conversation,
+                     {.kind = failure_kind::overloaded,
+                      .certainty = certainty::not_done,
+                      .text = "too much",
+                      .message = command.id},
+                     start);
+  BOOST_TEST(!outs[0].answer.has_value());
 }
 
 BOOST_AUTO_TEST_CASE(stopping_ends_every_wait_and_all_that_come) {
@@ -222,7 +252,7 @@ BOOST_AUTO_TEST_CASE(random_sequences_end_every_wait_once_as_the_model_says) {
         case 0: {
           std::erase_if(in.dispatches, [](const auto& d) { return d.failed && !d.running; });
           in.dispatches.push_back({.id = message_id::make()});
-          table.talks.open(in.id, in.dispatches.back().id);
+          table.talks.open(in.id, {in.dispatches.back().id});
           break;
         }
         case 1: {
@@ -329,7 +359,7 @@ BOOST_AUTO_TEST_CASE(random_loads_keep_every_count_within_its_bound) {
         case 0:
           running.emplace_back(correlation_id::make(), message_id::make());
           all.push_back(running.back().first);
-          table.talks.open(running.back().first, running.back().second);
+          table.talks.open(running.back().first, {running.back().second});
           break;
         case 1:
           if (!all.empty()) {
@@ -367,7 +397,7 @@ BOOST_AUTO_TEST_CASE(threads_that_wait_and_answer_at_once_never_miss) {
   for (std::size_t i = 0; i < rounds; ++i) {
     conversations.push_back(correlation_id::make());
     roots.push_back(message_id::make());
-    table.talks.open(conversations.back(), roots.back());
+    table.talks.open(conversations.back(), {roots.back()});
   }
   std::vector<outcome> outs(rounds);
   {
