@@ -14,6 +14,8 @@
 #include <microlith/persistence/append.hpp>
 #include <microlith/persistence/error.hpp>
 #include <microlith/persistence/function_ref.hpp>
+#include <microlith/persistence/projection_group.hpp>
+#include <microlith/persistence/projection_rows.hpp>
 #include <microlith/persistence/record.hpp>
 
 #include <cstddef>
@@ -63,6 +65,8 @@ struct journal_options {
   /// Address space taken at once; more is taken as the journal grows, which waits for reads at hand
   /// to end. 0: as much as is sensible here, which is a lot with 64 bits and little with 32.
   std::size_t map_reserve_bytes = 0;
+  /// Projections whose rows are written by each append; they are brought up to date at opening.
+  std::vector<projection_group> inline_projections = {};
   /// Events in memory that are not in the index on disk yet: merged from this number on; appends
   /// wait at twice the number.
   std::size_t merge_threshold = 65'536;
@@ -121,6 +125,9 @@ class journal {
 
   /// The types that the journal holds events of, by id from 1 on.
   [[nodiscard]] virtual std::vector<stored_type> types() const = 0;
+
+  /// The rows of an inline projection; null where the journal keeps none of this name.
+  [[nodiscard]] virtual const projection_rows* rows_of(std::string_view) const { return nullptr; }
 
   /// Moves into the index on disk what is in memory only. Does nothing where there is no such
   /// index. Not while another thread merges or appends, unless merging happens in the background.

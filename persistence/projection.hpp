@@ -106,6 +106,14 @@ class projection {
     return *this;
   }
 
+  /// Its rows are written by the commit that writes the event, in the journal's own environment:
+  /// whoever sees an event sees its rows, and queries need not wait. An event that it cannot apply
+  /// is refused, with all of its append. It makes every append slower, so it is the exception.
+  projection& is_inline() {
+    inline_ = true;
+    return *this;
+  }
+
   using apply_function = std::function<std::optional<decode_error>(
       const record_view&, const event_info&, write_transaction&)>;
   struct handler {
@@ -122,6 +130,7 @@ class projection {
   [[nodiscard]] std::uint16_t version() const { return version_; }
   [[nodiscard]] const std::vector<kept_table>& tables() const { return tables_; }
   [[nodiscard]] const std::vector<handler>& handlers() const { return handlers_; }
+  [[nodiscard]] bool inlined() const { return inline_; }
   [[nodiscard]] bool skips() const { return skips_; }
   [[nodiscard]] const std::optional<retry_policy>& retries() const { return retries_; }
   /// Changes when the version, the tables, their keys or rows, or the set of events changes.
@@ -139,6 +148,7 @@ class projection {
   std::uint16_t version_;
   std::vector<kept_table> tables_;
   std::vector<handler> handlers_;
+  bool inline_ = false;
   bool skips_ = false;
   std::optional<retry_policy> retries_;
 };

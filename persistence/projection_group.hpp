@@ -7,8 +7,8 @@
 //     shop.add(orders).add(customers);
 //
 // Table names differ within a group. An apply function writes the tables of its own projection;
-// a reader sees all. The group stands where one of its projections stands, and is derived again as
-// a whole when one of them changes.
+// a reader sees all. All of a group are inline, or none. The group stands where one of its
+// projections stands, and is derived again as a whole when one of them changes.
 
 #include <microlith/persistence/projection.hpp>
 
@@ -28,6 +28,7 @@ class projection_group {
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::vector<projection>& members() const { return members_; }
+  [[nodiscard]] bool inlined() const { return !members_.empty() && members_.front().inlined(); }
   /// Changes when that of a member does.
   [[nodiscard]] std::uint64_t fingerprint() const;
 

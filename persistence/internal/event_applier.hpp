@@ -34,6 +34,9 @@ class event_applier {
   /// In the order of the members; valid until the next call.
   [[nodiscard]] std::span<const target> targets_of(const stored_type& type);
 
+  /// Where the journal gives numbers of types out again.
+  void forget_types() { types_.clear(); }
+
   /// Absent: it is applied. Otherwise what the function wrote must be taken back.
   [[nodiscard]] static std::optional<apply_problem> apply(const target& to,
                                                           const record_view& record,

@@ -97,7 +97,7 @@ std::string_view way_out(storage_error_kind kind) {
 }  // namespace
 
 result<std::unique_ptr<journal_file>, storage_error> journal_file::open(
-    const std::filesystem::path& directory, map_size map, bool sync) {
+    const std::filesystem::path& directory, map_size map, bool sync, unsigned more_tables) {
   auto seen = read_witness(directory / "witness");
   if (auto problem = check_before_mapping(directory, seen))
     return *problem;
@@ -108,7 +108,7 @@ result<std::unique_ptr<journal_file>, storage_error> journal_file::open(
   try {
     if (!inspect_data_file(directory / "data.mdb"))
       make(directory, map, sync);
-    std::unique_ptr<journal_file> file{new journal_file{directory, map, sync}};
+    std::unique_ptr<journal_file> file{new journal_file{directory, map, sync, more_tables}};
     if (auto problem = file->load(seen))
       return *problem;
     return file;
@@ -126,19 +126,20 @@ void journal_file::make(const std::filesystem::path& directory, map_size map, bo
   auto beginnings = directory / "new";
   make_directory(directory);
   std::filesystem::remove_all(beginnings);
-  journal_file{beginnings, map, sync}.create();
+  journal_file{beginnings, map, sync, 0}.create();
   std::filesystem::rename(beginnings / "data.mdb", directory / "data.mdb");
   if (sync)
     sync_names(directory);
   std::filesystem::remove_all(beginnings);
 }
 
-journal_file::journal_file(const std::filesystem::path& directory, map_size map, bool sync)
+journal_file::journal_file(const std::filesystem::path& directory, map_size map, bool sync,
+                           unsigned more_tables)
     : directory_{directory},
       environment_{directory,
                    {.map_bytes = map.reserve_bytes,
                     .map_limit_bytes = map.limit_bytes,
-                    .max_tables = 4,
+                    .max_tables = 4 + more_tables,
                     .sync = sync}},
       witness_{directory / "witness"} {
   MDB_stat stat{};

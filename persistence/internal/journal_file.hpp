@@ -29,7 +29,7 @@ namespace microlith::internal {
 class journal_file {
  public:
   [[nodiscard]] static result<std::unique_ptr<journal_file>, storage_error> open(
-      const std::filesystem::path& directory, map_size map, bool sync);
+      const std::filesystem::path& directory, map_size map, bool sync, unsigned more_tables = 0);
   ~journal_file();
 
   [[nodiscard]] message_id epoch() const { return epoch_; }
@@ -37,6 +37,8 @@ class journal_file {
   [[nodiscard]] type_registry& types() { return types_; }
   [[nodiscard]] const type_registry& types() const { return types_; }
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
+  /// For what is written with the records.
+  [[nodiscard]] const environment& env() const { return environment_; }
   /// Durable; any thread.
   [[nodiscard]] std::uint64_t last_position() const {
     return last_position_.load(std::memory_order_acquire);
@@ -55,6 +57,7 @@ class journal_file {
     void add(std::span<const std::byte> record, std::uint64_t checksum);
     /// Also writes the types that are pending. Returns the last position, durable now.
     [[nodiscard]] std::uint64_t commit();
+    [[nodiscard]] lmdb_transaction& transaction() { return transaction_; }
 
    private:
     journal_file& file_;
@@ -93,7 +96,8 @@ class journal_file {
   void sync_witness() const { witness_.sync(); }
 
  private:
-  journal_file(const std::filesystem::path& directory, map_size map, bool sync);
+  journal_file(const std::filesystem::path& directory, map_size map, bool sync,
+               unsigned more_tables);
   [[nodiscard]] std::optional<storage_error> load(const std::optional<witnessed>& seen);
   static void make(const std::filesystem::path& directory, map_size map, bool sync);
   void create();

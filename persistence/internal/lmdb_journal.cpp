@@ -18,9 +18,12 @@ constexpr std::size_t index_map_share = 2;
 
 result<std::unique_ptr<journal>, storage_error> lmdb_journal::open(journal_options options) {
   auto folder = options.directory / "journal";
+  auto tables = inline_tables_of(options.inline_projections);
+  if (!tables)
+    return storage_error{storage_error_kind::unusable, tables.error()};
   auto file = journal_file::open(
-      folder, sensible_map_size({options.map_reserve_bytes, options.map_limit_bytes}),
-      options.sync);
+      folder, sensible_map_size({options.map_reserve_bytes, options.map_limit_bytes}), options.sync,
+      *tables);
   if (!file)
     return file.error();
   if (auto problem = (*file)->types().check(options.catalog)) {
@@ -30,6 +33,8 @@ result<std::unique_ptr<journal>, storage_error> lmdb_journal::open(journal_optio
   try {
     auto opened = std::make_unique<lmdb_journal>(std::move(*file), options);
     if (auto problem = opened->index_tail())
+      return *problem;
+    if (auto problem = opened->open_inline(options.inline_projections))
       return *problem;
     return std::unique_ptr<journal>{std::move(opened)};
   } catch (const std::exception& error) {
@@ -257,47 +262,37 @@ lmdb_journal::write_result lmdb_journal::write(std::span<append_request> request
                                                std::vector<bool>& decided) {
   bool committing = false;
   try {
-    journal_file::writing writing{*file_};
-    const conversation_facts* encoded_facts = nullptr;
+    std::optional<journal_file::writing> writing;
+    writing.emplace(*file_);
+    encoded_facts_ = nullptr;
     facts_.clear();
     auto position = file_->last_position();
     for (const auto& placed : placed_) {
       auto& request = requests[placed.request];
-      const auto& message = placed.event->message;
-      auto refuse = [&](const std::string& why) {
-        outcomes[placed.request] = misused_append(message.print() + " " + why, request.id);
+      std::uint64_t sum = 0;
+      if (auto problem = encode(placed, request, ++position, sum)) {
+        outcomes[placed.request] =
+            misused_append(placed.event->message.print() + " " + *problem, request.id);
         decided[placed.request] = true;
         take_back();
         return write_result::not_written;
-      };
-      // Events of one conversation share their facts.
-      if (const auto* facts = message.head().facts.get(); facts != encoded_facts) {
-        facts_.clear();
-        if (facts != nullptr)
-          encode_facts(facts_, *facts);
-        encoded_facts = facts;
-        if (facts_.size() > max_facts_bytes)
-          return refuse("has more than " + std::to_string(max_facts_bytes) +
-                        " bytes of origin, principal and headers");
       }
-      std::uint64_t sum = 0;
-      try {
-        sum = encode_record(record_,
-                            {.position = ++position,
-                             .stream_version = placed.stream_version,
-                             .stream = placed.event->stream,
-                             .append = request.id,
-                             .type = placed.type},
-                            message, facts_);
-      } catch (const std::exception& error) {
-        return refuse(std::string{"cannot be encoded: "} + error.what());
+      writing->add(record_, sum);
+      if (inline_) {
+        if (auto why = apply_inline(placed, writing->transaction().get(), position)) {
+          writing.reset();
+          refuse_inapplicable(requests, outcomes, decided, placed.request, *why);
+          take_back();
+          return write_result::not_written;
+        }
       }
-      if (record_.size() > max_event_bytes)
-        return refuse("has more than " + std::to_string(max_event_bytes) + " bytes");
-      writing.add(record_, sum);
     }
+    if (inline_)
+      inline_->save(writing->transaction(), position);
     committing = true;
-    auto last = writing.commit();
+    auto last = writing->commit();
+    if (inline_)
+      inline_->committed(last);
     index_->committed(last);
     file_->publish(last);
   } catch (const lmdb_error& error) {
@@ -328,9 +323,41 @@ lmdb_journal::write_result lmdb_journal::write(std::span<append_request> request
   return write_result::written;
 }
 
+std::optional<std::string> lmdb_journal::encode(const placed_event& placed,
+                                                const append_request& request,
+                                                std::uint64_t position, std::uint64_t& checksum) {
+  const auto& message = placed.event->message;
+  // Events of one conversation share their facts.
+  if (const auto* facts = message.head().facts.get(); facts != encoded_facts_) {
+    facts_.clear();
+    if (facts != nullptr)
+      encode_facts(facts_, *facts);
+    encoded_facts_ = facts;
+    if (facts_.size() > max_facts_bytes)
+      return "has more than " + std::to_string(max_facts_bytes) +
+             " bytes of origin, principal and headers";
+  }
+  try {
+    checksum = encode_record(record_,
+                             {.position = position,
+                              .stream_version = placed.stream_version,
+                              .stream = placed.event->stream,
+                              .append = request.id,
+                              .type = placed.type},
+                             message, facts_);
+  } catch (const std::exception& error) {
+    return std::string{"cannot be encoded: "} + error.what();
+  }
+  if (record_.size() > max_event_bytes)
+    return "has more than " + std::to_string(max_event_bytes) + " bytes";
+  return std::nullopt;
+}
+
 void lmdb_journal::take_back() {
   index_->take_back(file_->last_position());
   file_->types().take_back();
+  if (inline_)
+    inline_->forget_types();
 }
 
 void lmdb_journal::refuse_all(std::span<const append_request> requests,

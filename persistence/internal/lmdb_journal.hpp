@@ -7,6 +7,7 @@
 // learns that it is committed. Where the commit fails, the plan is taken back.
 
 #include <microlith/persistence/internal/event_index.hpp>
+#include <microlith/persistence/internal/inline_rows.hpp>
 #include <microlith/persistence/internal/journal_file.hpp>
 #include <microlith/persistence/journal.hpp>
 
@@ -44,6 +45,9 @@ class lmdb_journal final : public journal {
                                                                  std::size_t limit) const override;
   std::vector<stored_type> types() const override { return file_->types().all(); }
   result<void, storage_error> merge_now() override;
+  const projection_rows* rows_of(std::string_view projection) const override {
+    return inline_ ? inline_->find(projection) : nullptr;
+  }
 
  private:
   /// An event that has its place.
@@ -73,6 +77,17 @@ class lmdb_journal final : public journal {
   [[nodiscard]] write_result write(std::span<append_request> requests,
                                    std::span<append_outcome> outcomes, std::vector<bool>& decided);
   void take_back();
+  /// Into `record_`; what is wrong with it, otherwise.
+  [[nodiscard]] std::optional<std::string> encode(const placed_event& placed,
+                                                  const append_request& request,
+                                                  std::uint64_t position, std::uint64_t& checksum);
+  [[nodiscard]] std::optional<storage_error> open_inline(
+      const std::vector<projection_group>& projections);
+  [[nodiscard]] std::optional<std::string> apply_inline(const placed_event& placed,
+                                                        MDB_txn* transaction,
+                                                        std::uint64_t position);
+  void refuse_inapplicable(std::span<append_request> requests, std::span<append_outcome> outcomes,
+                           std::vector<bool>& decided, std::size_t found, const std::string& why);
   [[nodiscard]] message_id append_at(std::uint64_t position) const;
   static void refuse_all(std::span<const append_request> requests,
                          std::span<append_outcome> outcomes, failure_kind kind, certainty sure,
@@ -82,6 +97,7 @@ class lmdb_journal final : public journal {
 
   std::unique_ptr<journal_file> file_;
   std::unique_ptr<event_index> index_;
+  std::unique_ptr<inline_rows> inline_;  ///< null where there are none
 
   std::mutex append_mutex_;
   std::string broken_;  ///< why nothing can be appended any more
@@ -91,6 +107,7 @@ class lmdb_journal final : public journal {
   std::size_t next_lookup_ = 0;
   bytes record_;
   bytes facts_;
+  const conversation_facts* encoded_facts_ = nullptr;  ///< what `facts_` are of
 };
 
 }  // namespace microlith::internal

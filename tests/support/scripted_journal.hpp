@@ -97,6 +97,9 @@ class scripted_journal final : public journal {
     return real_->conversation(correlation, after, limit);
   }
   std::vector<stored_type> types() const override { return real_->types(); }
+  const projection_rows* rows_of(std::string_view projection) const override {
+    return real_->rows_of(projection);
+  }
   result<void, storage_error> merge_now() override { return real_->merge_now(); }
 
  private:
