@@ -19,7 +19,7 @@ projection_group::projection_group(projection alone) : name_{alone.name()} {
 projection_group& projection_group::add(projection member) {
   assert((members_.empty() || inlined() == member.inlined()) &&
          "all projections of a group are inline, or none");
-  for (const auto& added : member.tables()) {
+  for ([[maybe_unused]] const auto& added : member.tables()) {
     for ([[maybe_unused]] const auto& other : members_)
       assert(std::none_of(other.tables().begin(), other.tables().end(),
                           [&](const auto& table) { return table.name == added.name; }) &&

@@ -11,6 +11,7 @@
 #include "support/scripted_journal.hpp"
 
 #include <microlith/actors/node.hpp>
+#include <microlith/persistence/projection_store.hpp>
 
 #include <boost/describe.hpp>
 #include <unistd.h>

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
 #include <system_error>
 
 namespace microlith::internal {
@@ -68,21 +69,22 @@ result<secret<std::string>, storage_error> read_or_make_secret(const std::filesy
   if (opened < 0)
     return unusable(words(errno), "Name a file of this user, no link");
   struct stat about {};
-  secret<std::string> text;
-  auto& bytes = text.reveal_to_fill();
-  bytes.resize(text_bytes + 1);
+  struct wiped {
+    char bytes[text_bytes + 1];
+    ~wiped() { wipe(bytes, sizeof bytes); }
+  } text{};
   int error = ::fstat(opened, &about) != 0 ? errno : 0;
-  auto got = ::read(opened, bytes.data(), bytes.size());
+  auto got = ::read(opened, text.bytes, sizeof text.bytes);
   ::close(opened);
   if (error != 0 || got < 0)
     return unusable("it cannot be read", "Check its permissions");
   if (!S_ISREG(about.st_mode) || about.st_uid != ::geteuid() || (about.st_mode & 077) != 0)
     return unusable("others may read it", "It must be a file of this user with mode 0600");
   if (got != static_cast<ssize_t>(text_bytes) ||
-      bytes.find_first_not_of("0123456789abcdef") != text_bytes - 1)
+      std::string_view{text.bytes, text_bytes}.find_first_not_of("0123456789abcdef") !=
+          2 * secret_bytes)
     return unusable("it does not hold a secret", "Remove it, and the next node makes a new one");
-  bytes.resize(2 * secret_bytes);
-  return text;
+  return secret<std::string>{std::string(text.bytes, 2 * secret_bytes)};
 }
 
 }  // namespace microlith::internal
