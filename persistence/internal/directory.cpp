@@ -18,8 +18,9 @@ bool is_failure(int code) {
 }  // namespace
 
 void make_directory(const std::filesystem::path& directory) {
-  std::filesystem::create_directories(directory);
-  std::filesystem::permissions(directory, std::filesystem::perms::owner_all);
+  // One that is there keeps its mode: somebody may mean it.
+  if (std::filesystem::create_directories(directory))
+    std::filesystem::permissions(directory, std::filesystem::perms::owner_all);
 }
 
 void sync_names(const std::filesystem::path& directory) {

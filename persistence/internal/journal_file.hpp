@@ -91,6 +91,7 @@ class journal_file {
 
   /// After a write found the map full; see environment::grow.
   [[nodiscard]] bool grow() { return environment_.grow(); }
+  [[nodiscard]] bool forget_dead_readers() const { return environment_.forget_dead_readers(); }
 
   /// Any thread.
   void sync_witness() const { witness_.sync(); }

@@ -1,6 +1,9 @@
+#include <microlith/persistence/internal/directory.hpp>
 #include <microlith/persistence/internal/lmdb.hpp>
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -26,10 +29,22 @@ constexpr std::chrono::milliseconds growth_patience{250};
 constexpr int follow_attempts = 8;
 constexpr unsigned max_readers = 512;
 constexpr mdb_mode_t file_mode = 0600;
+// At least what LMDB's lock file has with as many readers.
+constexpr off_t lock_file_bytes = 64 * (max_readers + 8);
 
 // Growing by less than that would have to be done again at once.
 std::size_t smallest_map_step(std::size_t map_bytes) {
   return std::max<std::size_t>(map_bytes / 16, 4096);
+}
+
+// LMDB writes to its lock file through memory: a disk that has no room for it would be a signal.
+void take_room_for_locks(const std::filesystem::path& directory, const std::string& attempted) {
+  int file = ::open((directory / "lock.mdb").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, file_mode);
+  check(file < 0 ? errno : 0, attempted);
+  // Other failures mean that the file system knows no such thing.
+  int code = ::fallocate(file, 0, 0, lock_file_bytes) == 0 || errno != ENOSPC ? 0 : ENOSPC;
+  ::close(file);
+  check(code, attempted);
 }
 
 // LMDB ends the process where its own pages contradict each other; that should not be without a
@@ -68,9 +83,9 @@ map_size sensible_map_size(map_size wanted) {
 
 environment::environment(const std::filesystem::path& directory, const environment_options& options)
     : map_limit_bytes_{std::min(options.map_limit_bytes, largest_map_bytes)} {
-  std::filesystem::create_directories(directory);
-  std::filesystem::permissions(directory, std::filesystem::perms::owner_all);
+  make_directory(directory);
   auto attempted = "open " + directory.string();
+  take_room_for_locks(directory, attempted);
   unsigned flags = MDB_NOTLS;
   if (!options.sync)
     flags |= MDB_NOSYNC;
@@ -95,9 +110,7 @@ environment::environment(const std::filesystem::path& directory, const environme
       throw lmdb_error{code, attempted};
     map_bytes /= 2;
   }
-  // Readers of processes that have died keep old pages from being used again.
-  int dead = 0;
-  mdb_reader_check(env_, &dead);
+  (void)forget_dead_readers();
 }
 
 environment::~environment() {
@@ -113,7 +126,14 @@ std::size_t environment::map_bytes() const {
   return info.me_mapsize;
 }
 
+bool environment::forget_dead_readers() const {
+  int dead = 0;
+  return mdb_reader_check(env_, &dead) == 0 && dead > 0;
+}
+
 bool environment::grow() {
+  if (forget_dead_readers())
+    return true;
   auto now = map_bytes();
   if (now >= map_limit_bytes_ || !gate_.close(growth_patience))
     return false;

@@ -92,9 +92,13 @@ class environment {
     return map_generation_.load(std::memory_order_acquire);
   }
 
-  /// Makes the map larger after a write found it full. Not with a transaction open on the calling
-  /// thread. False where it has its limit, where there is no more address space, and where another
-  /// transaction of this process does not end soon.
+  /// Readers of processes that have died keep old pages from being used again. Whether there were
+  /// any: there may be room now.
+  [[nodiscard]] bool forget_dead_readers() const;
+
+  /// Makes room, in the map or a larger one, after a write found it full. Not with a transaction
+  /// open on the calling thread. False where it has its limit, where there is no more address
+  /// space, and where another transaction of this process does not end soon.
   [[nodiscard]] bool grow();
 
  private:

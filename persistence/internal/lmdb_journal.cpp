@@ -297,7 +297,8 @@ lmdb_journal::write_result lmdb_journal::write(std::span<append_request> request
     file_->publish(last);
   } catch (const lmdb_error& error) {
     take_back();
-    if (error.map_full() && file_->grow())
+    if ((error.map_full() && file_->grow()) ||
+        (error.out_of_space() && file_->forget_dead_readers()))
       return write_result::map_has_grown;
     std::string what =
         "cannot append to the journal in " + file_->directory().string() + ": " + error.what();

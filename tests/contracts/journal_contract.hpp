@@ -13,9 +13,12 @@
 #include <boost/test/unit_test.hpp>
 #include <rapidcheck.h>
 
+#include <atomic>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 BOOST_AUTO_TEST_SUITE(journal)
@@ -286,6 +289,78 @@ BOOST_DATA_TEST_CASE(what_no_journal_can_hold_is_refused_alone, journal_implemen
   BOOST_TEST(*f->journal().stream_version("a") == 0U);
   append_ok(f->journal(), to_stream("a"));
   BOOST_TEST(everything_in(f->journal()).size() == 3U);
+}
+
+BOOST_DATA_TEST_CASE(what_is_past_its_bounds_is_refused_and_says_which_append,
+                     journal_implementations()) {
+  auto f = sample.make();
+  std::vector<append_request> batch(4);
+  for (auto& request : batch)
+    request.id = message_id::make();
+  batch[0].events.assign(max_events_per_append + 1, {made("x"), "a"});
+  envelope_head head;
+  head.id = message_id::make();
+  head.correlation = correlation_id::make();
+  head.facts = std::make_shared<const conversation_facts>(
+      conversation_facts{"here", {}, {{"long", std::string(max_facts_bytes, 'x')}}});
+  batch[1].events.push_back({envelope{head, thing_made_event{"x"}}, "a"});
+  batch[2].events.push_back({});  // no message at all
+  batch[3].events.push_back({made("fits"), std::string(max_stream_name_bytes, 'x')});
+  auto outcomes = f->journal().append(batch);
+  for (std::size_t i = 0; i < 3; ++i) {
+    BOOST_TEST_REQUIRE(std::holds_alternative<append_refused>(outcomes[i]), "request " << i);
+    const auto& why = std::get<append_refused>(outcomes[i]).why;
+    BOOST_TEST((why.certainty == certainty::not_done));
+    BOOST_TEST((why.message == batch[i].id));
+    BOOST_TEST(!why.text.empty());
+    BOOST_TEST(!f->journal().append_of(batch[i].id)->has_value());
+  }
+  BOOST_TEST((std::get<appended>(outcomes[3]) == appended{1, 1}));
+  BOOST_TEST(f->journal().append({}).empty());
+  BOOST_TEST(f->journal().last_position() == 1U);
+}
+
+/// "Everything else may be called from any thread, at any time, also while appending."
+BOOST_DATA_TEST_CASE(it_may_be_read_while_it_is_appended_to, journal_implementations()) {
+  auto f = sample.make();
+  const auto& j = f->journal();
+  std::atomic<bool> done{false};
+  std::atomic<int> wrong{0};
+  auto reader = [&] {
+    for (int round = 0; !done || round < 3; ++round) {
+      // What has been told of once is there for whoever asks next.
+      auto last = j.last_position();
+      std::uint64_t next = 1;
+      message_id id;
+      message_id append;
+      auto all = j.read(1, {.events = 1'000'000}, [&](const record_view& r) {
+        wrong += r.position == next++ ? 0 : 1;
+        id = r.id;
+        append = r.append;
+      });
+      wrong += all && next > last ? 0 : 1;
+      auto version = j.stream_version("a");
+      next = 1;
+      auto stream = j.read_stream("a", 1, {.events = 1'000'000}, [&](const record_view& r) {
+        wrong += r.stream_version == next++ ? 0 : 1;
+      });
+      wrong += version && stream && next > *version ? 0 : 1;
+      if (last > 0) {
+        auto position = j.position_of(id);
+        auto positions = j.append_of(append);
+        wrong += position && *position && positions && *positions ? 0 : 1;
+      }
+      wrong += last > 0 && j.types().empty() ? 1 : 0;
+    }
+  };
+  std::thread one{reader};
+  std::thread two{reader};
+  for (int i = 0; i < 100; ++i)
+    append_ok(f->journal(), to_stream(i % 2 == 0 ? "a" : "b", 2));
+  done = true;
+  one.join();
+  two.join();
+  BOOST_TEST(wrong == 0);
 }
 
 BOOST_DATA_TEST_CASE(the_types_of_its_events_are_known_with_their_fields,

@@ -19,6 +19,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -91,8 +92,8 @@ namespace fs = std::filesystem;
 
 constexpr unsigned writers = 4;
 constexpr std::uint64_t keys = 12;
-// Merging is what is most likely to be met half done.
-constexpr std::size_t appends_between_merges = 8;
+// Merging is what is most likely to be met half done: small ones often, large ones now and then.
+constexpr std::uint64_t appends_between_merges[]{8, 64, 512};
 // A journal is put aside then: another one has to be made.
 constexpr std::uint64_t enough_events = 20'000;
 
@@ -112,9 +113,10 @@ int run_node(const fs::path& data, std::uint64_t seed) {
   component tally_component{"crash.tally"};
   tally_component.handles<tally, add>().projects(tally_projection());
   auto script = std::make_shared<journal_script>();
-  std::size_t appends = 0;
+  std::mt19937_64 dice{seed};
+  auto between_merges = appends_between_merges[dice() % std::size(appends_between_merges)];
   script->before_append = [&](journal& real) {
-    if (++appends % appends_between_merges == 0)
+    if (dice() % between_merges == 0)
       (void)real.merge_now();
   };
   auto started = node::start({.data = data, .threads = 2, .wrap_journal = scripted(script)},

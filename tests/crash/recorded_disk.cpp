@@ -340,12 +340,14 @@ int ftruncate(int file, off_t size) noexcept {
   return code;
 }
 
-int fallocate(int, int, off_t, off_t) {
-  recorder::unexpected("fallocate");
+int fallocate(int file, int mode, off_t offset, off_t size) {
+  if (the_recorder().is_recorded(file))
+    recorder::unexpected("fallocate");
+  return static_cast<int>(::syscall(SYS_fallocate, file, mode, offset, size));
 }
 
-int posix_fallocate(int, off_t, off_t) {
-  recorder::unexpected("posix_fallocate");
+int posix_fallocate(int file, off_t offset, off_t size) {
+  return fallocate(file, 0, offset, size) == 0 ? 0 : errno;
 }
 
 int fdatasync(int file) {

@@ -5,7 +5,9 @@
 #include <boost/test/unit_test.hpp>
 #include <rapidcheck.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <memory>
@@ -213,6 +215,90 @@ BOOST_AUTO_TEST_CASE(the_map_grows_with_the_index) {
     }
   }
   w.check(*index);
+}
+
+BOOST_AUTO_TEST_CASE(an_index_agrees_with_a_few_maps) {
+  BOOST_TEST(rc::check([] {
+    test::temporary_directory directory;
+    auto index = open_index(directory.path());
+    std::map<std::uint64_t, std::vector<std::uint64_t>> streams;
+    std::map<std::uint64_t, std::vector<std::uint64_t>> conversations;
+    std::map<std::uint64_t, append_positions> appends;
+    std::uint64_t position = 0;
+    std::uint64_t append = 0;
+    auto steps = *rc::gen::inRange(1, 40);
+    for (int step = 0; step < steps; ++step) {
+      auto what = *rc::gen::inRange(0, 8);
+      if (what == 0) {
+        index.reset();  // in the middle of whatever it was at
+        index = open_index(directory.path());
+      } else if (what == 1) {
+        (void)index->compact();
+      } else {
+        while (index->crowded())
+          RC_ASSERT(index->compact());
+        auto count = *rc::gen::inRange<std::size_t>(1, 12);
+        recent_events events{count};
+        for (std::size_t i = 0; i < count; ++i) {
+          ++position;
+          bool same_append = i > 0 && *rc::gen::inRange(0, 2) == 0;
+          append += same_append ? 0 : 1;
+          appends.try_emplace(append, append_positions{position, position}).first->second.last =
+              position;
+          auto stream = *rc::gen::inRange<std::uint64_t>(0, 9);
+          auto talk = *rc::gen::inRange<std::uint64_t>(1, 5);
+          conversations[talk].push_back(position);
+          recent_event event;
+          event.position = position;
+          event.id = {position, 1};
+          event.append = {append, 2};
+          event.correlation = {talk, 3};
+          if (stream != 0) {  // otherwise it is of none
+            streams[stream].push_back(position);
+            event.stream = key(stream);
+            event.stream_version = streams[stream].size();
+          }
+          events.add(event);
+        }
+        index->merge(events);
+      }
+    }
+    RC_ASSERT(index->checkpoint() == position);
+    internal::merged_index::reader reader{*index};
+    for (std::uint64_t stream = 1; stream < 9; ++stream) {
+      const auto& expected = streams[stream];
+      auto head = reader.head_of(key(stream));
+      RC_ASSERT(head.has_value() == !expected.empty());
+      RC_ASSERT(expected.empty() || index->streams().may_hold(key(stream)));
+      RC_ASSERT(!head || (head->version == expected.size() && head->position == expected.back()));
+      auto from = *rc::gen::inRange<std::uint64_t>(1, expected.size() + 2);
+      auto to = *rc::gen::inRange<std::uint64_t>(from, expected.size() + 3);
+      auto limit = *rc::gen::inRange<std::size_t>(1, expected.size() + 2);
+      std::vector<std::uint64_t> part;
+      for (auto version = from; version < to && version <= expected.size() && part.size() < limit;
+           ++version)
+        part.push_back(expected[version - 1]);
+      std::vector<std::uint64_t> found;
+      reader.positions_of(key(stream), from, to, limit, found);
+      RC_ASSERT(found == part);
+    }
+    for (const auto& [id, positions] : appends) {
+      RC_ASSERT((reader.append_of({id, 2}) == std::optional{positions}));
+      RC_ASSERT(index->may_hold({id, 2}));
+    }
+    for (std::uint64_t at = 1; at <= position; ++at)
+      RC_ASSERT((reader.position_of({at, 1}) == std::optional{at}));
+    RC_ASSERT(!reader.position_of({position + 1, 1}));
+    for (const auto& [talk, positions] : conversations) {
+      auto after = *rc::gen::inRange<std::uint64_t>(0, position + 1);
+      std::vector<std::uint64_t> expected;
+      std::copy_if(positions.begin(), positions.end(), std::back_inserter(expected),
+                   [&](auto at) { return at > after; });
+      std::vector<std::uint64_t> found;
+      reader.conversation({talk, 3}, after, 1'000'000, found);
+      RC_ASSERT(found == expected);
+    }
+  }));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
