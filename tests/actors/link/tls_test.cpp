@@ -44,6 +44,7 @@ link_options node_with(const std::string& name, internal::link_tls tls) {
   link_options options;
   options.name = name;
   options.tls = std::move(tls);
+  options.silence_limit = patient;
   return options;
 }
 
