@@ -12,8 +12,23 @@ namespace microlith::internal {
 namespace {
 
 constexpr std::size_t cached_heads = 262'144;
-constexpr std::size_t heads_per_lock = 1024;
+constexpr std::size_t heads_per_lock = 256;
 constexpr std::chrono::milliseconds retry_merge_after{200};
+// Between two slices the disk is the journal's for so many times as long.
+constexpr int pause_by_slice = 10;
+constexpr std::chrono::milliseconds longest_pause{25};
+
+/// For as long as somebody waits for a merge, it makes no pauses.
+class hurry {
+ public:
+  explicit hurry(std::size_t& count) : count_{count} { ++count_; }
+  hurry(const hurry&) = delete;
+  hurry& operator=(const hurry&) = delete;
+  ~hurry() { --count_; }
+
+ private:
+  std::size_t& count_;
+};
 
 }  // namespace
 
@@ -37,8 +52,10 @@ event_index::event_index(event_index_options options, std::uint64_t last_positio
 void event_index::open_merged(std::uint64_t last_position) {
   if (!can_be_mapped(options_.directory))
     throw index_unusable{"the index was cut or is damaged"};
-  merged_ = std::make_unique<merged_index>(options_.directory, options_.epoch, options_.map,
-                                           options_.sync);
+  merged_ = std::make_unique<merged_index>(
+      options_.directory, options_.epoch, options_.map, options_.sync,
+      slicing{.bytes = merged_index::default_slice_bytes,
+              .pause = [this](std::chrono::nanoseconds took) { pause_between_slices(took); }});
   if (merged_->reach() > last_position) {
     merged_.reset();
     throw index_unusable{"the index is ahead of its journal"};
@@ -74,7 +91,8 @@ void event_index::start(std::uint64_t last_position) {
   committed_.store(last_position, std::memory_order_release);
   append_reader_.emplace(*merged_);
   append_reader_->reset();
-  if (options_.merge_in_background)
+  merger_started_ = options_.merge_in_background;
+  if (merger_started_)
     merger_ = std::thread{[this] { merge_in_background(); }};
 }
 
@@ -87,7 +105,11 @@ std::optional<std::string> event_index::make_room() {
   if (active_->size() < options_.merge_threshold)
     return std::nullopt;
   std::unique_lock lock{mutex_};
-  changed_.wait(lock, [&] { return !sealed_ || !merge_problem_.empty(); });
+  {
+    hurry now{in_a_hurry_};
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return !sealed_ || !merge_problem_.empty(); });
+  }
   if (sealed_)
     return merge_problem_;
   seal();
@@ -125,7 +147,9 @@ void event_index::take_back(std::uint64_t last_position) {
 void event_index::merge_now() {
   if (options_.merge_in_background && merger_.joinable()) {
     std::unique_lock lock{mutex_};
+    hurry now{in_a_hurry_};
     auto nothing_sealed = [&] { return !sealed_ || !merge_problem_.empty(); };
+    changed_.notify_all();
     changed_.wait(lock, nothing_sealed);
     if (!sealed_ && !active_->empty()) {
       seal();
@@ -176,6 +200,17 @@ void event_index::retire_sealed() {
   spare_ = std::move(retired);
 }
 
+void event_index::pause_between_slices(std::chrono::nanoseconds slice_took) {
+  // Only where appends go on meanwhile, and only while there is time.
+  if (!merger_started_)
+    return;
+  auto pause = std::min<std::chrono::nanoseconds>(pause_by_slice * slice_took, longest_pause);
+  std::unique_lock lock{mutex_};
+  changed_.wait_for(lock, pause, [&] {
+    return stopping_ || in_a_hurry_ > 0 || active_->size() >= options_.merge_threshold / 2;
+  });
+}
+
 void event_index::merge_in_background() {
   bool compacting = true;
   for (;;) {
@@ -195,7 +230,10 @@ void event_index::merge_in_background() {
           options_.on_merged();
         compacting = true;
       } else {
+        auto began = std::chrono::steady_clock::now();
         compacting = merged_->compact();
+        if (compacting)
+          pause_between_slices(std::chrono::steady_clock::now() - began);
       }
     } catch (const std::exception& error) {
       std::unique_lock lock{mutex_};

@@ -15,6 +15,7 @@
 #include <microlith/persistence/journal.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -127,6 +128,7 @@ class event_index {
   void merge_sealed();
   void retire_sealed();
   void merge_in_background();
+  void pause_between_slices(std::chrono::nanoseconds slice_took);
   [[nodiscard]] std::unique_ptr<recent_events> fresh_events() const;
 
   event_index_options options_;
@@ -141,7 +143,9 @@ class event_index {
   head_cache heads_;
   std::string merge_problem_;
   bool stopping_ = false;
+  std::size_t in_a_hurry_ = 0;  ///< who waits for a merge to end
   std::atomic<std::uint64_t> committed_{0};
+  bool merger_started_ = false;
   std::thread merger_;
 };
 

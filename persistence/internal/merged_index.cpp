@@ -1,7 +1,6 @@
 #include <microlith/persistence/internal/byte_order.hpp>
 #include <microlith/persistence/internal/index_layout.hpp>
 #include <microlith/persistence/internal/merged_index.hpp>
-#include <microlith/persistence/internal/slice_writer.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -24,7 +23,7 @@ void sort_by_age(std::vector<index_run>& runs) {
 }  // namespace
 
 merged_index::merged_index(const std::filesystem::path& directory, message_id epoch, map_size map,
-                           bool sync, std::size_t slice_bytes)
+                           bool sync, slicing slices)
     : environment_{directory,
                    {.map_bytes = map.reserve_bytes,
                     .map_limit_bytes = map.limit_bytes,
@@ -32,7 +31,7 @@ merged_index::merged_index(const std::filesystem::path& directory, message_id ep
                     .sync = sync,
                     .sync_meta = false}},
       epoch_{epoch},
-      slice_bytes_{slice_bytes} {
+      slices_{std::move(slices)} {
   growing(environment_, [&] { create_or_load(epoch); });
 }
 
@@ -150,7 +149,7 @@ void merged_index::merge_once(const recent_events& events) {
     newest = std::max({newest, event.id.high, event.append.high});
   }
   begin_merge(run, last);
-  slice_writer out{environment_, slice_bytes_};
+  slice_writer out{environment_, slices_};
   write_run(out, events, run);
   write_ids(out, events);
   write_correlations(out, events);
@@ -315,7 +314,7 @@ bool merged_index::compact_once() {
     }
     lmdb_cursor target{t, table_of(job.target)};
     std::size_t written = 0;
-    for (; written < slice_bytes_ && !sources.empty(); written += entry_bytes) {
+    for (; written < slices_.bytes && !sources.empty(); written += entry_bytes) {
       auto least =
           std::min_element(sources.begin(), sources.end(), [](const auto& a, const auto& b) {
             return std::memcmp(a.key().data(), b.key().data(), run_key_bytes) < 0;

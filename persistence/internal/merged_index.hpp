@@ -19,6 +19,7 @@
 #include <microlith/persistence/internal/head_cache.hpp>
 #include <microlith/persistence/internal/lmdb.hpp>
 #include <microlith/persistence/internal/recent_events.hpp>
+#include <microlith/persistence/internal/slice_writer.hpp>
 #include <microlith/persistence/internal/stream_filter.hpp>
 #include <microlith/persistence/journal.hpp>
 
@@ -48,8 +49,6 @@ struct index_run {
   friend bool operator==(const index_run&, const index_run&) = default;
 };
 
-class slice_writer;
-
 class merged_index {
  public:
   static constexpr std::uint32_t levels = 5;
@@ -57,12 +56,13 @@ class merged_index {
   /// As many runs of a level become one of the next.
   static constexpr std::size_t runs_per_merge = 8;
 
-  /// How much a slice writes: about 1 ms of a disk that takes 250 MB/s.
-  static constexpr std::size_t default_slice_bytes = std::size_t{256} << 10;
+  /// How much a slice writes. Each sync holds up a commit of the journal or two, whatever its size,
+  /// so small ones hold up more of them; a larger one holds them up for longer.
+  static constexpr std::size_t default_slice_bytes = std::size_t{4} << 20;
 
   /// Opens or creates; throws index_unusable where what is there is of another epoch or format.
   merged_index(const std::filesystem::path& directory, message_id epoch, map_size map, bool sync,
-               std::size_t slice_bytes = default_slice_bytes);
+               slicing slices = {.bytes = default_slice_bytes});
 
   /// Position up to which events are in the index.
   [[nodiscard]] std::uint64_t checkpoint() const { return checkpoint_; }
@@ -144,7 +144,7 @@ class merged_index {
   MDB_dbi filter_table_ = 0;
   std::array<std::array<MDB_dbi, slots_per_level>, levels> runs_tables_{};
 
-  std::size_t slice_bytes_;
+  slicing slices_;
   std::uint64_t checkpoint_ = 0;
   std::uint64_t reach_ = 0;
   std::uint64_t next_sequence_ = 1;

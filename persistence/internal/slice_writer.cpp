@@ -10,8 +10,13 @@ constexpr std::size_t bytes_an_entry = 10;  // LMDB's own
 
 }  // namespace
 
-slice_writer::slice_writer(const environment& env, std::size_t slice_bytes)
-    : environment_{env}, slice_bytes_{slice_bytes} {
+slice_writer::slice_writer(const environment& env, const slicing& slices)
+    : environment_{env}, slices_{slices} {
+  begin();
+}
+
+void slice_writer::begin() {
+  began_ = std::chrono::steady_clock::now();
   transaction_.emplace(environment_, lmdb_transaction::access::write);
 }
 
@@ -25,9 +30,11 @@ void slice_writer::open(MDB_dbi table) {
 }
 
 void slice_writer::put(std::span<const std::byte> key, std::span<const std::byte> value) {
-  if (written_bytes_ >= slice_bytes_) {
+  if (written_bytes_ >= slices_.bytes) {
     commit();
-    transaction_.emplace(environment_, lmdb_transaction::access::write);
+    if (slices_.pause)
+      slices_.pause(std::chrono::steady_clock::now() - began_);
+    begin();
     cursor_.emplace(*transaction_, table_);
   }
   bool grows =

@@ -7,15 +7,23 @@
 #include <microlith/messages/codec.hpp>
 #include <microlith/persistence/internal/lmdb.hpp>
 
+#include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 
 namespace microlith::internal {
 
+struct slicing {
+  std::size_t bytes = 0;  ///< of a slice
+  /// Called between slices with the time that the last one took: may wait. May be empty.
+  std::function<void(std::chrono::nanoseconds)> pause = {};
+};
+
 class slice_writer {
  public:
-  slice_writer(const environment& env, std::size_t slice_bytes);
+  slice_writer(const environment& env, const slicing& slices);
 
   /// The table that is written from now on.
   void open(MDB_dbi table);
@@ -27,8 +35,11 @@ class slice_writer {
   void commit();
 
  private:
+  void begin();
+
   const environment& environment_;
-  std::size_t slice_bytes_;
+  const slicing& slices_;
+  std::chrono::steady_clock::time_point began_;
   std::size_t written_bytes_ = 0;
   MDB_dbi table_ = 0;
   std::optional<lmdb_transaction> transaction_;

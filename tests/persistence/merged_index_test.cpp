@@ -27,7 +27,8 @@ constexpr std::size_t slice_bytes = 200;
 
 std::unique_ptr<internal::merged_index> open_index(const std::filesystem::path& path,
                                                    internal::map_size size = map) {
-  return std::make_unique<internal::merged_index>(path, epoch, size, false, slice_bytes);
+  return std::make_unique<internal::merged_index>(path, epoch, size, false,
+                                                  slicing{.bytes = slice_bytes});
 }
 
 stream_key key(std::uint64_t number) {
