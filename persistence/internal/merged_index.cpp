@@ -179,8 +179,7 @@ void merged_index::begin_merge(const index_run& run, std::uint64_t reach) {
   reach_ = reach;
 }
 
-void merged_index::write_run(slice_writer& out, const recent_events& events,
-                             const index_run& run) const {
+void merged_index::write_run(slice_writer& out, const recent_events& events, const index_run& run) {
   std::vector<const recent_event*> sorted;
   sorted.reserve(events.size());
   for (const auto& event : events.all()) {
@@ -191,11 +190,16 @@ void merged_index::write_run(slice_writer& out, const recent_events& events,
     return a->stream != b->stream ? a->stream < b->stream : a->stream_version < b->stream_version;
   });
   out.open(table_of(run));
+  auto filter = std::make_shared<stream_filter>();
+  stream_key last;
   std::array<std::byte, 8> position;
   for (const auto* event : sorted) {
+    if (event->stream != last)
+      filter->add(last = event->stream);
     store_le(position.data(), event->position);
     out.put(key_of(event->stream, event->stream_version), position);
   }
+  run_filters_.put(run, std::move(filter));
 }
 
 void merged_index::write_ids(slice_writer& out, const recent_events& events) const {
@@ -279,6 +283,8 @@ std::optional<merged_index::compaction> merged_index::next_compaction() const {
     // In the last level the result takes the place, and so the age, of what it is made of.
     auto sequence = target_level == level ? job.sources.front().sequence : next_sequence_;
     job.target = {target_level, *slot, sequence};
+    if (target_level < run_filters::filtered_levels)
+      job.filter = std::make_shared<stream_filter>();
     return job;
   }
   return std::nullopt;
@@ -319,6 +325,10 @@ bool merged_index::compact_once() {
           std::min_element(sources.begin(), sources.end(), [](const auto& a, const auto& b) {
             return std::memcmp(a.key().data(), b.key().data(), run_key_bytes) < 0;
           });
+      if (job.filter && (!std::equal(job.last_key.begin(), job.last_key.begin() + id_bytes,
+                                     least->key().begin()) ||
+                         !(job.started || written > 0)))
+        job.filter->add(load_id_be<stream_key>(least->key().data()));
       std::copy_n(least->key().begin(), run_key_bytes, job.last_key.begin());
       target.put(job.last_key, least->value(), MDB_APPEND);
       if (!least->move(MDB_NEXT)) {
@@ -343,12 +353,17 @@ bool merged_index::compact_once() {
     sort_by_age(runs);
     write_state(t, checkpoint_, reach_, runs);
   }
+  if (done && job.filter)
+    run_filters_.put(job.target, job.filter);
   t.commit();
   runs_ = std::move(runs);
-  if (done)
+  if (done) {
+    for (const auto& source : job.sources)
+      run_filters_.erase(source);
     active->reset();
-  else
+  } else {
     *active = std::move(job);
+  }
   return true;
 }
 

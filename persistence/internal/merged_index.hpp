@@ -19,6 +19,7 @@
 #include <microlith/persistence/internal/head_cache.hpp>
 #include <microlith/persistence/internal/lmdb.hpp>
 #include <microlith/persistence/internal/recent_events.hpp>
+#include <microlith/persistence/internal/run_filters.hpp>
 #include <microlith/persistence/internal/slice_writer.hpp>
 #include <microlith/persistence/internal/stream_filter.hpp>
 #include <microlith/persistence/journal.hpp>
@@ -28,6 +29,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -39,14 +41,6 @@ namespace microlith::internal {
 class index_unusable : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
-};
-
-/// A sorted run of stream entries.
-struct index_run {
-  std::uint32_t level = 0;
-  std::uint32_t slot = 0;
-  std::uint64_t sequence = 0;  ///< older runs of a level have lower ones
-  friend bool operator==(const index_run&, const index_run&) = default;
 };
 
 class merged_index {
@@ -101,10 +95,14 @@ class merged_index {
 
    private:
     void load_runs();
+    [[nodiscard]] bool may_hold(std::size_t run, const stream_key& stream) const {
+      return !filters_[run] || filters_[run]->may_hold(stream);
+    }
 
     const merged_index* index_;
     lmdb_transaction transaction_;
     std::vector<index_run> runs_;  ///< oldest first
+    std::vector<run_filters::filter> filters_;
   };
 
  private:
@@ -114,6 +112,7 @@ class merged_index {
     index_run target;
     std::array<std::byte, 24> last_key{};
     bool started = false;
+    std::shared_ptr<stream_filter> filter;  ///< of the target; null where it is too large for one
   };
 
   void create_or_load(message_id epoch);
@@ -123,7 +122,7 @@ class merged_index {
   void merge_once(const recent_events& events);
   bool compact_once();
   void begin_merge(const index_run& run, std::uint64_t reach);
-  void write_run(slice_writer& out, const recent_events& events, const index_run& run) const;
+  void write_run(slice_writer& out, const recent_events& events, const index_run& run);
   void write_ids(slice_writer& out, const recent_events& events) const;
   void write_correlations(slice_writer& out, const recent_events& events) const;
   void write_appends(slice_writer& out, const recent_events& events) const;
@@ -151,6 +150,7 @@ class merged_index {
   std::vector<index_run> runs_;  ///< oldest first
   std::array<std::optional<compaction>, levels> compactions_;
   stream_filter filter_;
+  run_filters run_filters_;
   // The greatest ids' high halves: time and a counter, enough to tell new from old.
   std::atomic<std::uint64_t> newest_id_high_{0};
 };

@@ -21,12 +21,15 @@ void merged_index::reader::load_runs() {
   if (!stored)
     throw index_unusable{"the index has no state"};
   runs_ = decode_state(*stored).runs;
+  index_->run_filters_.find(runs_, filters_);
 }
 
 std::optional<stream_head> merged_index::reader::head_of(const stream_key& stream) {
   auto end = key_of(stream, std::numeric_limits<std::uint64_t>::max());
-  for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
-    lmdb_cursor cursor{transaction_, index_->table_of(*run)};
+  for (auto i = runs_.size(); i-- > 0;) {
+    if (!may_hold(i, stream))
+      continue;
+    lmdb_cursor cursor{transaction_, index_->table_of(runs_[i])};
     bool found = cursor.seek(end) ? cursor.move(MDB_PREV) : cursor.move(MDB_LAST);
     if (found && same_stream(cursor.key(), end) && cursor.value().size() == 8)
       return stream_head{load_be<std::uint64_t>(cursor.key().data() + id_bytes),
@@ -39,11 +42,13 @@ void merged_index::reader::positions_of(const stream_key& stream, std::uint64_t 
                                         std::uint64_t to, std::size_t limit,
                                         std::vector<std::uint64_t>& out) {
   // The runs hold a stream's versions in order of age.
-  for (const auto& run : runs_) {
+  for (std::size_t i = 0; i < runs_.size(); ++i) {
     if (out.size() >= limit || from >= to)
       return;
+    if (!may_hold(i, stream))
+      continue;
     auto start = key_of(stream, from);
-    lmdb_cursor cursor{transaction_, index_->table_of(run)};
+    lmdb_cursor cursor{transaction_, index_->table_of(runs_[i])};
     for (bool more = cursor.seek(start); more && out.size() < limit; more = cursor.move(MDB_NEXT)) {
       if (!same_stream(cursor.key(), start) || cursor.value().size() != 8)
         break;
