@@ -7,9 +7,9 @@
 // any thread.
 
 #include <microlith/messages/identity.hpp>
-#include <microlith/messages/internal/recycled.hpp>
 #include <microlith/messages/message.hpp>
 #include <microlith/messages/message_type.hpp>
+#include <microlith/messages/recycled.hpp>
 
 #include <algorithm>
 #include <atomic>

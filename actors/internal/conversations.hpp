@@ -11,7 +11,7 @@
 
 #include <microlith/actors/internal/raw_answer.hpp>
 #include <microlith/actors/statistics.hpp>
-#include <microlith/messages/internal/recycled.hpp>
+#include <microlith/messages/recycled.hpp>
 
 #include <boost/container/small_vector.hpp>
 #include <boost/intrusive/list.hpp>

@@ -22,7 +22,7 @@ struct process {
                 std::vector<std::string> arguments;
                 if (!around.empty()) {
                   arguments.assign(around.begin() + 1, around.end());
-                  arguments.push_back(LINK_NODE);
+                  arguments.emplace_back(LINK_NODE);
                 }
                 arguments.insert(
                     arguments.end(),

@@ -1,4 +1,4 @@
-#include <microlith/messages/internal/recycled.hpp>
+#include <microlith/messages/recycled.hpp>
 
 #include <array>
 #include <mutex>
