@@ -6,6 +6,7 @@
 // equality, schema) goes through `all_fields` and `shape_of`, so that a field type is supported
 // everywhere or nowhere. All of it happens at compile time.
 
+#include <microlith/messages/fixed_string.hpp>
 #include <microlith/messages/identity.hpp>
 #include <microlith/messages/message.hpp>
 
@@ -195,6 +196,35 @@ using field_type = std::remove_cvref_t<decltype(std::declval<const T&>().*Field:
 
 template <described T>
 inline constexpr std::size_t field_count = boost::mp11::mp_size<internal::fields_of<T>>::value;
+
+/// Names the fields of a message that are kept and sent in clear, and not shown: a password hash.
+/// They print as "***", in JSON, too, and the stored schema says so, so that tools mask them.
+///
+///     struct user_registered_event {
+///       using message = microlith::event<"auth.user_registered_event">;
+///       using sensitive = microlith::sensitive_fields<"password_hash">;
+template <fixed_string... Names>
+struct sensitive_fields {
+  [[nodiscard]] static constexpr bool holds(std::string_view field) {
+    return ((field == Names.view()) || ...);
+  }
+  template <class T>
+  [[nodiscard]] static consteval bool are_fields_of() {
+    return (!all_fields<T>([](auto field) { return Names.view() != field.name; }) && ...);
+  }
+};
+
+/// Whether a field of `T` is sensitive by declaration.
+template <described T>
+[[nodiscard]] constexpr bool is_sensitive(std::string_view field) {
+  if constexpr (requires { typename T::sensitive; }) {
+    static_assert(T::sensitive::template are_fields_of<T>(),
+                  "`sensitive` names a field that BOOST_DESCRIBE_STRUCT does not list");
+    return T::sensitive::holds(field);
+  } else {
+    return false;
+  }
+}
 
 /// The name of an enumerator; empty for a value that is none.
 template <described_enum E>

@@ -5,8 +5,9 @@
 // The journal stores schemas, so that tools can read it without the application, and compares
 // fingerprints, so that a layout which changed without a new version is noticed. The fingerprint
 // covers field names, order and types, through nested structs and enumerators with their values; it
-// covers no C++ type name, no wire name and no version. It is the same for every compiler, machine
-// and run. Thread-safe: a schema is built at its first use and never changes.
+// covers no C++ type name, no wire name, no version and not which fields are sensitive. It is the
+// same for every compiler, machine and run. Thread-safe: a schema is built at its first use and
+// never changes.
 
 #include <microlith/messages/describe.hpp>
 #include <microlith/messages/secret.hpp>
@@ -38,7 +39,7 @@ struct schema {
 };
 BOOST_DESCRIBE_STRUCT(schema, (), (name, version, fields, fingerprint))
 
-/// FNV-1a, 64 bits, over "name:type\n" of each field in order
+/// FNV-1a, 64 bits, over "name:type\n" of each field in order, with "sensitive<T>" as "T"
 /// (http://www.isthe.com/chongo/tech/comp/fnv/).
 [[nodiscard]] std::uint64_t fingerprint_of(const std::vector<schema_field>& fields);
 
@@ -46,10 +47,17 @@ BOOST_DESCRIBE_STRUCT(schema, (), (name, version, fields, fingerprint))
 /// added nickname: string". Empty where the fields are the same.
 [[nodiscard]] std::string difference(const schema& stored, const schema& now);
 
+/// `stored`, which may be older, with those fields sensitive that `now` says are. Declaring a field
+/// sensitive changes no byte of a message, so what is stored already is masked, too.
+[[nodiscard]] schema with_sensitive_fields(schema stored, const schema& now);
+
 namespace internal {
 
 /// "s", "ms", "us", "ns", "min", "h", "d", or the ratio of a second "1001/30000".
 [[nodiscard]] std::string unit_name(std::intmax_t numerator, std::intmax_t denominator);
+
+/// What a field's type is called where the field is sensitive, or is not.
+[[nodiscard]] std::string declared_type(std::string type, bool sensitive);
 
 // `Outer` are the structs around this one, innermost first: a recursive type refers back to one of
 // them.
@@ -82,7 +90,8 @@ void append_struct(std::string& out) {
       first = false;
       out += field.name;
       out += ": ";
-      append_type<field_type<T, decltype(field)>, T, Outer...>(out);
+      out += declared_type(type_text<field_type<T, decltype(field)>, T, Outer...>(),
+                           is_sensitive<T>(field.name));
       return true;
     });
     out += '}';
@@ -156,7 +165,10 @@ template <described T>
     if constexpr (any_message<T>)
       out.version = wire_version<T>;
     all_fields<T>([&](auto field) {
-      out.fields.push_back({field.name, internal::type_text<field_type<T, decltype(field)>, T>()});
+      out.fields.push_back(
+          {field.name,
+           internal::declared_type(internal::type_text<field_type<T, decltype(field)>, T>(),
+                                   is_sensitive<T>(field.name))});
       return true;
     });
     out.fingerprint = fingerprint_of(out.fields);

@@ -3,7 +3,8 @@
 // A message as a sequence of calls: what printing and JSON have in common.
 //
 // `visit_value` is instantiated once a message type; what is done with the values is compiled once.
-// Secrets arrive as `hidden`, so no visitor can show one. Not for hot paths. For one thread.
+// Secrets and sensitive fields arrive as `hidden`, so no visitor can show one. Not for hot paths.
+// For one thread.
 
 #include <microlith/messages/describe.hpp>
 #include <microlith/messages/secret.hpp>
@@ -33,7 +34,7 @@ class value_visitor {
   virtual void duration(std::int64_t ticks, std::intmax_t numerator, std::intmax_t denominator) = 0;
   /// An optional without a value.
   virtual void nothing() = 0;
-  /// A secret.
+  /// A secret, or a sensitive field.
   virtual void hidden() = 0;
 
   /// Returns how many of the elements it wants to see.
@@ -124,7 +125,10 @@ void visit_value(const T& value, value_visitor& visitor) {
     visitor.begin_struct();
     all_fields<T>([&](auto field) {
       visitor.field(field.name);
-      visit_value(value.*field.pointer, visitor);
+      if (is_sensitive<T>(field.name))
+        visitor.hidden();
+      else
+        visit_value(value.*field.pointer, visitor);
       return true;
     });
     visitor.end_struct();

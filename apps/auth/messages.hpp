@@ -52,6 +52,7 @@ BOOST_DESCRIBE_STRUCT(extend_session_command, (), (sid))
 
 struct user_registered_event {
   using message = microlith::event<"auth.user_registered_event">;
+  using sensitive = microlith::sensitive_fields<"password_hash">;
   std::string email;
   std::string password_hash;  ///< Argon2id, with its salt and cost, as libsodium writes it
   auth::role role = auth::role::user;

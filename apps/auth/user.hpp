@@ -23,6 +23,7 @@ inline constexpr std::chrono::hours session_total_limit{12};
 
 struct user {
   static constexpr std::string_view stream = "auth.user";
+  using sensitive = microlith::sensitive_fields<"password_hash">;
   std::string password_hash;  ///< empty: there is no such user
   auth::role role = auth::role::user;
 

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <iostream>
@@ -31,6 +32,17 @@ int finish_output() {
   if (std::cout || errno == EPIPE)
     return exit_fine;
   return complain("cannot write to standard output: it is closed, or its disk is full");
+}
+
+bool is_within(const std::filesystem::path& place, const std::filesystem::path& directory) {
+  auto resolved = [](const std::filesystem::path& given) {
+    std::error_code error;
+    auto path = std::filesystem::weakly_canonical(std::filesystem::absolute(given, error), error);
+    return path.has_filename() ? path : path.parent_path();
+  };
+  auto inner = resolved(place);
+  auto outer = resolved(directory);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
 std::string size_text(std::uint64_t bytes) {

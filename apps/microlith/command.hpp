@@ -45,6 +45,10 @@ void add_data_option(CLI::App& command, std::filesystem::path& data);
 /// Whether what was printed has arrived; a reader that ended first (`| head`) is no error.
 [[nodiscard]] int finish_output();
 
+/// Whether a place lies in a directory, or is it; neither need be there.
+[[nodiscard]] bool is_within(const std::filesystem::path& place,
+                             const std::filesystem::path& directory);
+
 /// "4.0 KiB", "1.3 GiB"
 [[nodiscard]] std::string size_text(std::uint64_t bytes);
 

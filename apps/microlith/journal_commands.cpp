@@ -1,6 +1,7 @@
 // `microlith journal …`: the group, and what its commands take.
 
 #include "microlith/command.hpp"
+#include "microlith/journal_trace.hpp"
 #include "microlith/journal_verify.hpp"
 #include "microlith/journal_views.hpp"
 
@@ -11,6 +12,9 @@
 namespace tool {
 
 namespace {
+
+// They are kept in memory until the last is known.
+constexpr std::uint64_t max_tail_events = 100'000;
 
 void add_stats(CLI::App& group, chosen_command& chosen) {
   auto* command = group.add_subcommand("stats", "How many events of which types, and their room");
@@ -39,6 +43,72 @@ Examples:
       [options, &chosen] { chosen.run = [options] { return list_events(*options); }; });
 }
 
+void add_show(CLI::App& group, chosen_command& chosen) {
+  auto* command = group.add_subcommand("show", "All that is known of one event");
+  auto options = std::make_shared<show_options>();
+  add_data_option(*command, options->data);
+  command->add_option("which", options->which, "A position, or a message id")
+      ->required()
+      ->type_name("POSITION|ID");
+  command->add_flag("--json", options->json, "Print JSON");
+  command->footer(R"(
+Examples:
+  microlith journal show 17 --data /srv/auth
+  microlith journal show 018f0e5a-7c3b-7abc-9def-0123456789ab --data /srv/auth --json)");
+  command->callback(
+      [options, &chosen] { chosen.run = [options] { return show_event(*options); }; });
+}
+
+void add_tail(CLI::App& group, chosen_command& chosen) {
+  auto* command = group.add_subcommand("tail", "The last events, and those that follow");
+  auto options = std::make_shared<tail_options>();
+  add_data_option(*command, options->data);
+  add_filter_options(*command, options->filter);
+  command->add_option("-n,--events", options->events, "So many of the last")
+      ->option_text("N [10]")
+      ->check(CLI::Range(std::uint64_t{0}, max_tail_events));
+  command->add_flag("-f,--follow", options->follow, "Go on until interrupted");
+  command->add_flag("--json", options->json, "Print JSON, an event a line");
+  command->footer(R"(
+Examples:
+  microlith journal tail --data /srv/auth
+  microlith journal tail --data /srv/auth -n 0 --follow --type 'auth.*')");
+  command->callback(
+      [options, &chosen] { chosen.run = [options] { return tail_events(*options); }; });
+}
+
+void add_trace(CLI::App& group, chosen_command& chosen) {
+  auto* command = group.add_subcommand("trace", "What caused what in a conversation, with times");
+  auto options = std::make_shared<trace_options>();
+  add_data_option(*command, options->data);
+  command->add_option("id", options->id, "Id of a conversation, or of a message in it")
+      ->required()
+      ->type_name("ID");
+  command->add_flag("--json", options->json, "Print the events as a JSON array");
+  command->footer(R"(
+Example:
+  microlith journal trace 018f0e5a-7c3b-7abc-9def-0123456789ab --data /srv/auth)");
+  command->callback(
+      [options, &chosen] { chosen.run = [options] { return trace_conversation(*options); }; });
+}
+
+void add_export(CLI::App& group, chosen_command& chosen) {
+  auto* command = group.add_subcommand("export", "All events as JSON, one a line");
+  auto options = std::make_shared<export_options>();
+  add_data_option(*command, options->data);
+  add_filter_options(*command, options->filter);
+  command->add_option("--file", options->to, "A new file to write to, not standard output")
+      ->type_name("FILE");
+  command->footer(R"(
+Examples:
+  microlith journal export --data /srv/auth | gzip > events.jsonl.gz
+  microlith journal export --data /srv/auth --since 1d --file today.jsonl
+
+Secrets and sensitive fields are masked, so an export is no backup.)");
+  command->callback(
+      [options, &chosen] { chosen.run = [options] { return export_events(*options); }; });
+}
+
 void add_verify(CLI::App& group, chosen_command& chosen) {
   auto* command = group.add_subcommand(
       "verify", "Check everything: pages, checksums, positions, versions, index, checkpoints");
@@ -65,6 +135,10 @@ Examples:
   microlith journal ls --data /srv/auth --since 2h)");
   add_stats(group, chosen);
   add_ls(group, chosen);
+  add_show(group, chosen);
+  add_tail(group, chosen);
+  add_trace(group, chosen);
+  add_export(group, chosen);
   add_verify(group, chosen);
 }
 

@@ -2,6 +2,7 @@
 
 #include "microlith/command.hpp"
 #include "microlith/event_text.hpp"
+#include "microlith/journal_scan.hpp"
 
 #include <microlith/messages/print.hpp>
 #include <microlith/messages/time_text.hpp>
@@ -10,7 +11,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 
-#include <algorithm>
+#include <charconv>
 #include <iostream>
 #include <vector>
 
@@ -20,27 +21,20 @@ using namespace microlith;
 
 namespace {
 
-constexpr read_limits page{.events = 10'000, .bytes = std::uint64_t{16} << 20};
+class event_printer {
+ public:
+  explicit event_printer(bool json) : json_{json} {}
 
-/// Visits the events of a range of positions until the visitor has enough.
-std::optional<storage_error> for_each(journal_reader& reader, std::uint64_t from, std::uint64_t to,
-                                      function_ref<bool(const record_view&)> visit) {
-  bool more = true;
-  while (more && from <= to) {
-    auto limits = page;
-    limits.events = std::min(limits.events, to - from + 1);
-    auto progress = reader.read(from, limits, [&](const record_view& record) {
-      more = visit(record);
-      return more;
-    });
-    if (!progress)
-      return progress.error();
-    if (progress->end)
-      break;
-    from = progress->next;
+  /// Whether somebody still reads.
+  bool operator()(const record_view& record) {
+    std::cout << (json_ ? boost::json::serialize(text_.json(record)) : text_.line(record)) << '\n';
+    return std::cout.good();
   }
-  return std::nullopt;
-}
+
+ private:
+  bool json_;
+  event_text text_;
+};
 
 struct type_count {
   std::uint64_t events = 0;
@@ -57,16 +51,17 @@ int journal_stats(const stats_options& options) {
   std::vector<type_count> counts(types.size() + 1);
   std::optional<wall_time> first;
   wall_time last{};
-  auto problem = for_each(**reader, 1, (*reader)->last_position(), [&](const record_view& record) {
-    if (record.type->id >= counts.size())
-      counts.resize(record.type->id + 1);
-    auto& count = counts[record.type->id];
-    ++count.events;
-    count.bytes += record.body.size();
-    first = first.value_or(record.time);
-    last = record.time;
-    return true;
-  });
+  auto problem =
+      for_each_event(**reader, 1, (*reader)->last_position(), [&](const record_view& record) {
+        if (record.type->id >= counts.size())
+          counts.resize(record.type->id + 1);
+        auto& count = counts[record.type->id];
+        ++count.events;
+        count.bytes += record.body.size();
+        first = first.value_or(record.time);
+        last = record.time;
+        return true;
+      });
   types = (*reader)->types();
   counts.resize(types.size() + 1);
   auto size = (*reader)->size();
@@ -109,28 +104,60 @@ int list_events(const list_options& options) {
   auto reader = journal_reader::open(options.data);
   if (!reader)
     return complain(reader.error());
+  event_printer print{options.json};
   std::uint64_t shown = 0;
   bool cut = false;
-  auto problem =
-      for_each(**reader, options.filter.from, options.filter.to, [&](const record_view& record) {
-        if (!options.filter.takes(record))
-          return true;
-        if (options.limit != 0 && shown == options.limit) {
-          cut = true;
-          return false;
-        }
-        ++shown;
-        std::cout << (options.json ? boost::json::serialize(event_json(record))
-                                   : event_line(record))
-                  << '\n';
-        return std::cout.good();
-      });
+  auto problem = for_each_event(**reader, options.filter.from, options.filter.to,
+                                [&](const record_view& record) {
+                                  if (!options.filter.takes(record))
+                                    return true;
+                                  cut = options.limit != 0 && shown == options.limit;
+                                  if (cut)
+                                    return false;
+                                  ++shown;
+                                  return print(record);
+                                });
   auto code = finish_output();
   if (problem)
     return complain(*problem);
   if (cut)
     std::cerr << "microlith: there are more; --limit shows more of them, --from later ones\n";
   return code;
+}
+
+int show_event(const show_options& options) {
+  auto reader = journal_reader::open(options.data);
+  if (!reader)
+    return complain(reader.error());
+  std::uint64_t position = 0;
+  const auto* end = options.which.data() + options.which.size();
+  auto [stop, wrong] = std::from_chars(options.which.data(), end, position);
+  bool is_position = wrong == std::errc{} && stop == end;
+  auto id = message_id::parse(options.which);
+  if (!is_position && !id)
+    return complain("'" + print_text(options.which) +
+                    "' is neither a position nor an id of 36 characters");
+  auto from = is_position ? position : 1;
+  auto to = is_position ? position : (*reader)->last_position();
+  event_text text;
+  bool found = false;
+  auto problem = position == 0 && is_position
+                     ? std::nullopt
+                     : for_each_event(**reader, from, to, [&](const record_view& record) {
+                         if (id && record.id != *id)
+                           return true;
+                         found = true;
+                         std::cout
+                             << (options.json ? boost::json::serialize(text.json(record)) + '\n'
+                                              : text.paragraph(record));
+                         return false;
+                       });
+  if (problem)
+    return complain(*problem);
+  if (!found)
+    return complain("there is no event " + options.which + " in " + options.data.string() +
+                    ", which ends at position " + std::to_string((*reader)->last_position()));
+  return finish_output();
 }
 
 }  // namespace tool

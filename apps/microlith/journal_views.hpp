@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 namespace tool {
 
@@ -22,5 +23,30 @@ struct list_options {
   bool json = false;
 };
 [[nodiscard]] int list_events(const list_options& options);
+
+struct show_options {
+  std::filesystem::path data;
+  std::string which;  ///< a position or a message id
+  bool json = false;
+};
+[[nodiscard]] int show_event(const show_options& options);
+
+struct tail_options {
+  std::filesystem::path data;
+  event_filter filter;
+  std::uint64_t events = 10;
+  bool follow = false;
+  bool json = false;
+};
+/// With `follow` until it is interrupted, or nobody reads any more.
+[[nodiscard]] int tail_events(const tail_options& options);
+
+struct export_options {
+  std::filesystem::path data;
+  event_filter filter;
+  std::filesystem::path to;  ///< empty: standard output
+};
+/// An event a line, as JSON.
+[[nodiscard]] int export_events(const export_options& options);
 
 }  // namespace tool

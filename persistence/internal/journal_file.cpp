@@ -231,6 +231,17 @@ std::optional<storage_error> journal_file::load(const std::optional<witnessed>& 
   return std::nullopt;
 }
 
+void journal_file::adopt_types(const type_catalog& catalog) {
+  types_.adopt(catalog);
+  if (types_.renewed().empty())
+    return;
+  try {
+    (void)writing{*this}.commit();
+  } catch (const lmdb_error&) {
+    // The disk is full, say: they go with the next commit.
+  }
+}
+
 void journal_file::keep_slack() const {
   mdb_filehandle_t file = -1;
   struct stat status {};
@@ -312,11 +323,15 @@ void journal_file::writing::add(std::span<const std::byte> record, std::uint64_t
 
 std::uint64_t journal_file::writing::commit() {
   cursor_.reset();
-  for (const auto& type : file_.types_.pending()) {
+  auto put_type = [&](const stored_type& type) {
     std::array<std::byte, 4> key;
-    store_be(key.data(), type->id);
-    transaction_.put(file_.types_table_, key, encode_type(*type));
-  }
+    store_be(key.data(), type.id);
+    transaction_.put(file_.types_table_, key, encode_type(type));
+  };
+  for (const auto& type : file_.types_.pending())
+    put_type(*type);
+  for (const auto* type : file_.types_.renewed())
+    put_type(*type);
   transaction_.put(file_.main_table_, journal_state_key,
                    encode_journal_state({position_, running_hash_}));
   transaction_.commit();

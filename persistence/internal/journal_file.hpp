@@ -36,6 +36,8 @@ class journal_file {
   [[nodiscard]] const name_secret& secret() const { return secret_; }
   [[nodiscard]] type_registry& types() { return types_; }
   [[nodiscard]] const type_registry& types() const { return types_; }
+  /// Writes down what the application has declared of its types since, before anybody reads.
+  void adopt_types(const type_catalog& catalog);
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
   /// For what is written with the records.
   [[nodiscard]] const environment& env() const { return environment_; }

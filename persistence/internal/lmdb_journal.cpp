@@ -30,6 +30,7 @@ result<std::unique_ptr<journal>, storage_error> lmdb_journal::open(journal_optio
     problem->text = "cannot open the journal in " + folder.string() + ": " + problem->text;
     return *problem;
   }
+  (*file)->adopt_types(options.catalog);
   try {
     auto opened = std::make_unique<lmdb_journal>(std::move(*file), options);
     if (auto problem = opened->index_tail())

@@ -50,6 +50,19 @@ std::optional<storage_error> type_registry::check(const type_catalog& catalog) c
   return std::nullopt;
 }
 
+void type_registry::adopt(const type_catalog& catalog) {
+  for (auto& stored : types_) {
+    const auto* known = catalog.find(stored->name);
+    if (known == nullptr)
+      continue;
+    auto now = with_sensitive_fields(stored->schema, *known->schema);
+    if (now == stored->schema)
+      continue;
+    stored->schema = std::move(now);
+    renewed_.push_back(stored.get());
+  }
+}
+
 result<std::uint32_t, std::string> type_registry::intern(const message_type& type) {
   if (&type == last_)
     return last_id_;

@@ -36,12 +36,20 @@ class type_registry {
   /// An error where the application knows a type of the journal with another layout.
   [[nodiscard]] std::optional<storage_error> check(const type_catalog& catalog) const;
 
+  /// Takes over which fields the application calls sensitive; before anybody reads. Those that
+  /// changed are `renewed` until the next commit.
+  void adopt(const type_catalog& catalog);
+  [[nodiscard]] const std::vector<const stored_type*>& renewed() const { return renewed_; }
+
   /// The number of a type, or why it cannot be written.
   [[nodiscard]] result<std::uint32_t, std::string> intern(const message_type& type);
 
   /// Types interned since the last commit.
   [[nodiscard]] std::span<const std::unique_ptr<stored_type>> pending() const;
-  void committed() { committed_.store(types_.size(), std::memory_order_release); }
+  void committed() {
+    committed_.store(types_.size(), std::memory_order_release);
+    renewed_.clear();
+  }
   void take_back();
 
   /// Null where there is none. Any thread.
@@ -55,6 +63,7 @@ class type_registry {
   void publish();
 
   std::vector<std::unique_ptr<stored_type>> types_;
+  std::vector<const stored_type*> renewed_;
   std::atomic<std::size_t> committed_{0};
   std::unordered_map<const message_type*, std::uint32_t> known_;
   const message_type* last_ = nullptr;
