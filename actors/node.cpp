@@ -285,6 +285,8 @@ result<void, failure> node::host(const component& added) {
     projector->checkpoint.store(projector->store->checkpoint());
     projector->actor = internal::spawn_projector(*runtime_, *projector);
     caf::anon_send(projector->actor, internal::bell_atom::value);
+    if (projector->store->rebuild_wanted())
+      caf::anon_send(projector->actor, internal::rebuild_atom::value);
     part.projectors.update([&](internal::projector_table& table) {
       table.emplace(definition.name(), std::move(projector));
     });

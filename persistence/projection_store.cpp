@@ -121,6 +121,11 @@ class projection_store::state {
                              .retry_after = page->retry_after};
   }
 
+  [[nodiscard]] bool rebuild_wanted() const {
+    std::error_code ignored;
+    return std::filesystem::exists(directory_ / internal::rebuild_mark, ignored);
+  }
+
   result<void, storage_error> begin_rebuild() {
     try {
       lmdb_transaction t{environment_, lmdb_transaction::access::write};
@@ -170,6 +175,8 @@ class projection_store::state {
     } catch (const lmdb_error& error) {
       return write_error(error);
     }
+    std::error_code ignored;
+    std::filesystem::remove(directory_ / internal::rebuild_mark, ignored);
     checkpoint_.store(rebuilt_, std::memory_order_release);
     std::lock_guard lock{mutex_};
     stopped_.reset();
@@ -496,6 +503,10 @@ result<void, storage_error> projection_store::rebuild(const journal& source) {
     more = progress->more || progress->held_up;
   }
   return {};
+}
+
+bool projection_store::rebuild_wanted() const {
+  return state_->rebuild_wanted();
 }
 
 result<void, storage_error> projection_store::begin_rebuild() {

@@ -69,6 +69,10 @@ class projection_store final : public projection_rows {
                                                    std::size_t limit = 1000) const override;
   [[nodiscard]] std::uint64_t skipped_count() const;
 
+  /// Whether somebody has asked for a rebuild while no node ran (mark_for_rebuild); until one is
+  /// done.
+  [[nodiscard]] bool rebuild_wanted() const;
+
   /// Fills new tables beside the old ones up to the end of the journal, then swaps. Readers see the
   /// old rows until then. Retries do not wait here.
   [[nodiscard]] result<void, storage_error> rebuild(const journal& source);

@@ -34,6 +34,7 @@ using add_commands = void (*)(CLI::App& group, chosen_command& chosen);
 
 void add_journal_commands(CLI::App& group, chosen_command& chosen);
 void add_cluster_commands(CLI::App& group, chosen_command& chosen);
+void add_projection_commands(CLI::App& group, chosen_command& chosen);
 
 /// Adds `--data DIR`, which every command wants.
 void add_data_option(CLI::App& command, std::filesystem::path& data);

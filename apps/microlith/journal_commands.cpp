@@ -1,6 +1,7 @@
 // `microlith journal …`: the group, and what its commands take.
 
 #include "microlith/command.hpp"
+#include "microlith/journal_copies.hpp"
 #include "microlith/journal_trace.hpp"
 #include "microlith/journal_verify.hpp"
 #include "microlith/journal_views.hpp"
@@ -109,6 +110,42 @@ Secrets and sensitive fields are masked, so an export is no backup.)");
       [options, &chosen] { chosen.run = [options] { return export_events(*options); }; });
 }
 
+void add_backup(CLI::App& group, chosen_command& chosen) {
+  auto* command = group.add_subcommand("backup", "Copy the journal, while its node runs or not");
+  auto options = std::make_shared<backup_options>();
+  add_data_option(*command, options->data);
+  command->add_option("--to", options->to, "A new directory")->required()->type_name("PATH");
+  command->add_flag("--json", options->json, "Print JSON");
+  command->footer(R"(
+Example:
+  microlith journal backup --data /srv/auth --to /backups/today
+  microlith journal verify --data /backups/today
+
+Every event is checked on the way. A backup is a data directory with a journal alone.)");
+  command->callback(
+      [options, &chosen] { chosen.run = [options] { return back_up_journal(*options); }; });
+}
+
+void add_restore(CLI::App& group, chosen_command& chosen) {
+  auto* command =
+      group.add_subcommand("restore", "Copy a backup into a directory without a journal");
+  auto options = std::make_shared<restore_options>();
+  command->add_option("--from", options->from, "What `backup` wrote")
+      ->required()
+      ->type_name("PATH");
+  command->add_option("--data", options->data, "Data directory; made if it is not there")
+      ->required()
+      ->type_name("DIR");
+  command->add_flag("--json", options->json, "Print JSON");
+  command->footer(R"(
+Example:
+  microlith journal restore --from /backups/today --data /srv/auth
+
+Nothing is overwritten. What was derived from the journal of before is derived again.)");
+  command->callback(
+      [options, &chosen] { chosen.run = [options] { return restore_journal(*options); }; });
+}
+
 void add_verify(CLI::App& group, chosen_command& chosen) {
   auto* command = group.add_subcommand(
       "verify", "Check everything: pages, checksums, positions, versions, index, checkpoints");
@@ -140,6 +177,8 @@ Examples:
   add_trace(group, chosen);
   add_export(group, chosen);
   add_verify(group, chosen);
+  add_backup(group, chosen);
+  add_restore(group, chosen);
 }
 
 }  // namespace tool

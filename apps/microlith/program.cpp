@@ -20,7 +20,8 @@ struct command_group {
 };
 
 constexpr command_group groups[] = {
-    {"journal", "Look at the events of a data directory", add_journal_commands},
+    {"journal", "Look at, check and copy the events of a data directory", add_journal_commands},
+    {"projection", "What is derived from the events", add_projection_commands},
     {"cluster", "Set up nodes that work together", add_cluster_commands},
 };
 
@@ -28,6 +29,8 @@ const char* const examples = R"(
 Examples:
   microlith journal stats --data /srv/auth          how much is there
   microlith journal ls --data /srv/auth --type auth.user_registered_event --json
+  microlith journal backup --data /srv/auth --to /backups/today
+  microlith projection ls --data /srv/auth          what is derived, and how far it is
   microlith journal --help                          the commands of a group
 
 Exit code: 0 fine, 1 found damage, 2 wrong use or could not be done.)";

@@ -164,7 +164,8 @@ std::string journal_pages::find_record(std::uint64_t position, parsed_record& ou
     at_ = 0;
     if (!found || !std::ranges::equal(cursor_->key(), key))
       return "it is missing";
-    if (const char* problem = parse_record(position, cursor_->value(), out))
+    loaded_ = cursor_->value();
+    if (const char* problem = parse_record(position, loaded_, out))
       return problem;
   } catch (const page_error& error) {
     at_ = 0;

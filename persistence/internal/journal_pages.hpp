@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ class journal_pages {
   /// quick. Takes a new look where pages have been used again meanwhile.
   [[nodiscard]] std::optional<storage_error> load(std::uint64_t position, parsed_record& out);
 
+  /// Its bytes.
+  [[nodiscard]] std::span<const std::byte> loaded() const { return loaded_; }
+
   [[nodiscard]] storage_error damaged(const std::string& what, std::uint64_t position = 0) const;
 
  private:
@@ -57,6 +61,7 @@ class journal_pages {
   page_tree types_tree_;
   std::vector<std::unique_ptr<stored_type>> types_;
   std::optional<page_cursor> cursor_;
+  std::span<const std::byte> loaded_;
   std::uint64_t at_ = 0;  ///< where the cursor is; 0: nowhere
 };
 

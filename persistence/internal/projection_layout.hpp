@@ -19,6 +19,9 @@ inline constexpr std::string_view projection_state_key = "state";
 /// Each table is there twice: "a.NAME" is read while "b.NAME" is filled, or the other way round.
 inline constexpr std::size_t projection_banks = 2;
 
+/// A file of this name in its folder: it is to be rebuilt at the next start.
+inline constexpr const char* rebuild_mark = "rebuild";
+
 struct projection_state {
   message_id epoch;
   std::uint64_t fingerprint = 0;  ///< of the definition
