@@ -9,6 +9,13 @@ component& component::projects(projection_group definition) {
   return *this;
 }
 
+component& component::subscribes(durable_subscription added) {
+  for (const auto& handler : added.handlers())
+    declare(involvement::listens, *handler.type);
+  durable_subscriptions_.push_back(std::move(added));
+  return *this;
+}
+
 void component::declare(involvement how, const message_type& type, std::string projection) {
   declarations_.push_back({how, &type, std::move(projection)});
   know(type);

@@ -7,6 +7,7 @@
 
 #include <microlith/actors/command_bus.hpp>
 #include <microlith/actors/decider.hpp>
+#include <microlith/actors/durable_subscription.hpp>
 #include <microlith/actors/event_bus.hpp>
 #include <microlith/actors/query_bus.hpp>
 #include <microlith/persistence/projection_group.hpp>
@@ -35,11 +36,17 @@ struct declaration {
 };
 
 namespace internal {
+/// Rows that queries are answered from, and whether a query `after` a position waits for them.
+struct hosted_rows {
+  const projection_rows& rows;
+  bool follow = true;
+};
+
 /// What a node hands a component that it hosts.
 struct hosting {
   runtime& node;
   std::vector<subscription>& subscriptions;
-  std::function<const projection_rows&(const std::string& projection)> rows_of;
+  std::function<hosted_rows(const std::string& projection)> rows_of;
 };
 using host_step = std::function<result<void, failure>(hosting&)>;
 }  // namespace internal
@@ -96,8 +103,8 @@ class component {
     declare(involvement::serves, type_of<Q>(), projection);
     know(type_of<response_of<Q>>());
     add([projection, function = std::move(function), place, name = name_](internal::hosting& at) {
-      const auto& kept = at.rows_of(projection);
-      auto answer = [&kept, function](const Q& query, context& ctx) {
+      auto hosted = at.rows_of(projection);
+      auto answer = [&kept = hosted.rows, function](const Q& query, context& ctx) {
         std::optional<response_of<Q>> response;
         kept.read([&](const read_transaction& rows) {
           if constexpr (std::is_invocable_v<const F&, const Q&, const read_transaction&, context&>)
@@ -111,7 +118,7 @@ class component {
                                            .component = name,
                                            .place = place,
                                            .run = internal::untyped<Q>(answer),
-                                           .projection = projection};
+                                           .projection = hosted.follow ? projection : ""};
       return keep(at, at.node.serve(internal::bus_kind::query, std::move(handler)));
     });
     return *this;
@@ -128,6 +135,19 @@ class component {
       return {};
     });
     return *this;
+  }
+
+  /// A durable subscription: handlers with side effects, at least once for every event; see
+  /// durable_subscription.hpp.
+  component& subscribes(durable_subscription added);
+
+  /// The same for events that share a key and a handler: `key(const E&)` and `handler(const E&)` or
+  /// `(const E&, context&)` for each.
+  template <event_message... Es, class Key, class F>
+  component& durably_on(std::string name, Key key, F handler, durable_options options = {}) {
+    durable_subscription added{std::move(name), options};
+    (added.on<Es>(key, handler), ...);
+    return subscribes(std::move(added));
   }
 
   /// Keeps a projection up to date, or a group of them, which move together.
@@ -153,6 +173,9 @@ class component {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::vector<declaration>& declarations() const { return declarations_; }
   [[nodiscard]] const std::vector<projection_group>& projections() const { return projections_; }
+  [[nodiscard]] const std::vector<durable_subscription>& durable_subscriptions() const {
+    return durable_subscriptions_;
+  }
   /// All message types that it mentions.
   [[nodiscard]] const std::vector<const message_type*>& types() const { return types_; }
   [[nodiscard]] const std::vector<internal::host_step>& steps() const { return steps_; }
@@ -181,6 +204,7 @@ class component {
   std::string name_;
   std::vector<declaration> declarations_;
   std::vector<projection_group> projections_;
+  std::vector<durable_subscription> durable_subscriptions_;
   std::vector<const message_type*> types_;
   std::vector<internal::host_step> steps_;
 };

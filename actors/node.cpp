@@ -58,9 +58,11 @@ class node_assembly {
   }
 
   static void drain(runtime::actors_part& part) {
-    auto idle = [&part] {
+    auto idle = [&part, durables = part.durables.get()] {
       return std::all_of(part.buses.begin(), part.buses.end(),
-                         [](const bus_part& bus) { return bus.admitted.in_flight() == 0; });
+                         [](const bus_part& bus) { return bus.admitted.in_flight() == 0; }) &&
+             std::all_of(durables->begin(), durables->end(),
+                         [](const auto& each) { return each.second->in_flight.load() == 0; });
     };
     if (part.deterministic()) {
       part.test_scheduler().run();
@@ -109,6 +111,8 @@ class node_assembly {
     }
     for (const auto& [name, projector] : *part.projectors.get())
       stop(projector->actor);
+    for (const auto& [name, durable] : *part.durables.get())
+      stop(durable->actor);
     stop(part.workshop);
     stop(part.writer);
     stop(part.snapshotter);
@@ -124,6 +128,8 @@ class node_assembly {
     auto& part = *of.actors_;
     if (part.closed.exchange(true))
       return;
+    for (const auto& [name, durable] : *part.durables.get())
+      caf::anon_send(durable->actor, pause_atom::value);
     drain(part);
     flush(part);
     part.talks->stop();
@@ -135,6 +141,7 @@ class node_assembly {
   static void close(runtime& of) {
     auto& part = *of.actors_;
     part.projectors.update([](projector_table& table) { table.clear(); });
+    part.durables.update([](durable_table& table) { table.clear(); });
     part.snapshots.reset();
     part.journal.reset();
   }
@@ -173,6 +180,54 @@ projection_statistics statistics_of(const internal::projector_part& projector,
           .trouble = projector.trouble()};
 }
 
+durable_statistics statistics_of(const internal::durable_part& durable,
+                                 std::uint64_t journal_position) {
+  auto position = durable.checkpoint.load(std::memory_order_acquire);
+  const auto& store = *durable.store;
+  auto parked = store.parked_keys();
+  return {.position = position,
+          .lag = journal_position - std::min(position, journal_position),
+          .in_flight = durable.in_flight.load(),
+          .retried_keys = store.held_keys() - std::min(parked, store.held_keys()),
+          .parked_keys = parked,
+          .parked_events = store.parked_events(),
+          .delivered = durable.delivered.load(),
+          .failures = durable.failures.load(),
+          .trouble = durable.trouble()};
+}
+
+result<void, failure> host_durable(internal::runtime& node, const durable_subscription& definition,
+                                   const std::string& component) {
+  auto& part = node.actors();
+  auto refuse = [&](const std::string& why) {
+    return failure{.kind = failure_kind::handler_failed,
+                   .certainty = certainty::not_done,
+                   .text = "durable subscription " + definition.name() + why,
+                   .message = {}};
+  };
+  if (part.options.data.empty())
+    return refuse(" needs a data directory; set node_options::data");
+  if (part.durables.get()->contains(definition.name()))
+    return refuse(" is hosted already: its name is the name of its checkpoint");
+  auto store = subscription_store::open(
+      definition.name(), {.directory = part.options.data, .start = definition.options().start},
+      *part.journal);
+  if (!store)
+    return storage_failure(store.error());
+  if (!(*store)->note().empty())
+    part.log(log_level::warning, (*store)->note());
+  auto durable = std::make_shared<internal::durable_part>(definition);
+  durable->component = component;
+  durable->store = std::move(*store);
+  part.unless_retired([&] {
+    durable->actor = internal::spawn_subscriber(node, *durable);
+    part.durables.update(
+        [&](internal::durable_table& table) { table.emplace(definition.name(), durable); });
+    caf::anon_send(durable->actor, internal::bell_atom::value);
+  });
+  return {};
+}
+
 }  // namespace
 
 struct node::hosted {
@@ -203,9 +258,15 @@ result<node, storage_error> node::start(node_options options, std::vector<compon
   if (data.empty()) {
     part.journal = make_memory_journal();
   } else {
+    std::vector<projection_group> inlined;
+    for (const auto& each : components)
+      for (const auto& projection : each.projections())
+        if (projection.inlined())
+          inlined.push_back(projection);
     auto opened = journal::open({.directory = data,
                                  .catalog = *part.catalog.get(),
                                  .map_limit_bytes = map_bytes,
+                                 .inline_projections = std::move(inlined),
                                  .merge_in_background = in_background});
     if (!opened)
       return opened.error();
@@ -276,6 +337,16 @@ result<void, failure> node::host(const component& added) {
                      .text = "projection " + definition.name() +
                              " needs a data directory; set node_options::data",
                      .message = {}};
+    if (definition.inlined()) {
+      if (part.journal->rows_of(definition.name()) != nullptr)
+        continue;
+      return failure{.kind = failure_kind::handler_failed,
+                     .certainty = certainty::not_done,
+                     .text = "the inline projection " + definition.name() +
+                             " must be hosted by the node that holds the journal, from its start "
+                             "on: give its component to node::start",
+                     .message = {}};
+    }
     auto store =
         projection_store::open(definition, {.directory = part.options.data}, *part.journal);
     if (!store)
@@ -291,16 +362,59 @@ result<void, failure> node::host(const component& added) {
       table.emplace(definition.name(), std::move(projector));
     });
   }
+  for (const auto& definition : added.durable_subscriptions()) {
+    if (auto ok = host_durable(*runtime_, definition, added.name()); !ok)
+      return ok;
+  }
   internal::hosting at{.node = *runtime_,
                        .subscriptions = hosted_->subscriptions,
-                       .rows_of = [&part](const std::string& name) -> const projection_rows& {
-                         return *part.projectors.get()->at(name)->store;
+                       .rows_of = [&part](const std::string& name) -> internal::hosted_rows {
+                         if (const auto* rows = part.journal->rows_of(name))
+                           return {*rows, false};
+                         return {*part.projectors.get()->at(name)->store};
                        }};
   for (const auto& step : added.steps()) {
     if (auto ok = step(at); !ok)
       return ok.error();
   }
   return {};
+}
+
+const subscription_store* node::subscription_state(const std::string& name) const {
+  auto all = runtime_->actors().durables.get();
+  auto at = all->find(name);
+  return at == all->end() ? nullptr : at->second->store.get();
+}
+
+result<void, failure> node::about_parked(const std::string& subscription, const std::string& key,
+                                         bool drop, std::optional<std::uint64_t> position) {
+  auto refuse = [](failure_kind kind, std::string text) {
+    return failure{
+        .kind = kind, .certainty = certainty::not_done, .text = std::move(text), .message = {}};
+  };
+  auto all = runtime_->actors().durables.get();
+  auto at = all->find(subscription);
+  if (at == all->end())
+    return refuse(failure_kind::no_handler,
+                  "no durable subscription " + subscription + " is hosted here");
+  auto held = at->second->store->find(key);
+  if (!held)
+    return storage_failure(held.error());
+  if (!*held || !(*held)->parked)
+    return refuse(failure_kind::handler_failed, "durable subscription " + subscription +
+                                                    " has not parked the key \"" + key +
+                                                    "\": nothing is to be done about it");
+  caf::anon_send(at->second->actor, internal::parked_message{key, drop, position});
+  return {};
+}
+
+result<void, failure> node::replay_parked(const std::string& subscription, const std::string& key) {
+  return about_parked(subscription, key, false, {});
+}
+
+result<void, failure> node::drop_parked(const std::string& subscription, const std::string& key,
+                                        std::optional<std::uint64_t> position) {
+  return about_parked(subscription, key, true, position);
 }
 
 std::size_t node::run() {
@@ -319,17 +433,23 @@ const journal& node::journal() const {
 }
 
 const projection_rows* node::rows(const std::string& projection) const {
-  auto all = runtime_->actors().projectors.get();
-  auto at = all->find(projection);
-  return at == all->end() ? nullptr : at->second->store.get();
+  auto& part = runtime_->actors();
+  auto all = part.projectors.get();
+  if (auto at = all->find(projection); at != all->end())
+    return at->second->store.get();
+  return part.journal ? part.journal->rows_of(projection) : nullptr;
 }
 
 std::optional<projection_statistics> node::progress_of(const std::string& projection) const {
   auto& part = runtime_->actors();
   auto all = part.projectors.get();
   auto at = all->find(projection);
-  if (at == all->end())
-    return std::nullopt;
+  if (at == all->end()) {
+    const auto* rows = part.journal ? part.journal->rows_of(projection) : nullptr;
+    if (rows == nullptr)
+      return std::nullopt;
+    return projection_statistics{.position = rows->checkpoint(), .caught_up = true};
+  }
   return statistics_of(*at->second, part.journal ? part.journal->last_position() : 0);
 }
 
@@ -368,6 +488,8 @@ statistics node::statistics() const {
     all.projection_position[name] = projector->checkpoint.load();
     all.projections.emplace(name, statistics_of(*projector, all.journal_position));
   }
+  for (const auto& [name, durable] : *part.durables.get())
+    all.durable_subscriptions.emplace(name, statistics_of(*durable, all.journal_position));
   if (part.talks) {
     all.pending_waits = part.talks->pending_waits();
     all.conversation_slots = part.talks->slots();

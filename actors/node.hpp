@@ -18,6 +18,7 @@
 #include <microlith/actors/statistics.hpp>
 #include <microlith/persistence/error.hpp>
 #include <microlith/persistence/journal.hpp>
+#include <microlith/persistence/subscription_store.hpp>
 
 #include <memory>
 #include <optional>
@@ -56,6 +57,17 @@ class node {
   /// caught up with them. One that had stopped goes on from there.
   [[nodiscard]] result<void, failure> rebuild(const std::string& projection);
 
+  /// What a durable subscription remembers, and the keys that it holds back; null where there is
+  /// none of this name.
+  [[nodiscard]] const subscription_store* subscription_state(const std::string& name) const;
+  /// The events of a parked key are delivered again, in order, and what came after them.
+  [[nodiscard]] result<void, failure> replay_parked(const std::string& subscription,
+                                                    const std::string& key);
+  /// Forgets the events of a parked key, or the one at a position.
+  [[nodiscard]] result<void, failure> drop_parked(const std::string& subscription,
+                                                  const std::string& key,
+                                                  std::optional<std::uint64_t> position = {});
+
   /// Deterministic scheduler only. Runs what is due; returns the number of steps.
   std::size_t run();
   /// Deterministic scheduler only. Lets virtual time pass, and runs what becomes due.
@@ -66,6 +78,9 @@ class node {
  private:
   struct hosted;
   node() = default;
+  [[nodiscard]] result<void, failure> about_parked(const std::string& subscription,
+                                                   const std::string& key, bool drop,
+                                                   std::optional<std::uint64_t> position);
 
   std::shared_ptr<internal::runtime> runtime_;
   std::unique_ptr<hosted> hosted_;

@@ -29,7 +29,20 @@ struct projection_statistics {
   bool stopped = false;        ///< at an event that it cannot apply
   bool rebuilding = false;
   std::uint64_t skipped_events = 0;  ///< that it could not apply; `projection_rows::skipped`
-  std::string trouble;               ///< why it stopped or waits
+  std::string trouble = {};          ///< why it stopped or waits
+};
+
+/// How far a durable subscription is, and what it holds back.
+struct durable_statistics {
+  std::uint64_t position = 0;      ///< events up to it are done or held
+  std::uint64_t lag = 0;           ///< events of the journal after it
+  std::uint64_t in_flight = 0;     ///< with handlers
+  std::uint64_t retried_keys = 0;  ///< whose first event is tried again
+  std::uint64_t parked_keys = 0;   ///< until a person does something
+  std::uint64_t parked_events = 0;
+  std::uint64_t delivered = 0;  ///< since the start
+  std::uint64_t failures = 0;   ///< attempts that failed since the start
+  std::string trouble = {};     ///< why it waits
 };
 
 struct statistics {
@@ -45,6 +58,7 @@ struct statistics {
   std::map<std::string, std::uint64_t> in_flight;  ///< admitted from outside and not done, by bus
   std::map<std::string, std::uint64_t> projection_position;  ///< checkpoint by projection
   std::map<std::string, projection_statistics> projections;
+  std::map<std::string, durable_statistics> durable_subscriptions;
   std::uint64_t pending_waits = 0;
   std::uint64_t conversation_slots = 0;  ///< conversations that a wait may still find
   std::uint64_t journal_position = 0;

@@ -134,15 +134,9 @@ struct bus_part {
   }
 };
 
-struct projector_part {
-  std::unique_ptr<projection_store> store;
-  projector_actor actor;
-  std::atomic<bool> rung{false};
-  std::atomic<std::uint64_t> checkpoint{0};
-  std::atomic<bool> failed{false};
-  std::atomic<bool> rebuilding{false};
-
-  /// Why it stopped or waits; empty where it does neither.
+/// Why an actor that follows the journal stopped or waits; empty where it does neither.
+class shared_trouble {
+ public:
   [[nodiscard]] std::string trouble() const {
     std::lock_guard lock{mutex_};
     return trouble_;
@@ -157,7 +151,34 @@ struct projector_part {
   std::string trouble_;
 };
 
+struct projector_part : shared_trouble {
+  std::unique_ptr<projection_store> store;
+  projector_actor actor;
+  std::atomic<bool> rung{false};
+  std::atomic<std::uint64_t> checkpoint{0};
+  std::atomic<bool> failed{false};
+  std::atomic<bool> rebuilding{false};
+};
+
 using projector_table = std::map<std::string, std::shared_ptr<projector_part>>;
+
+struct durable_part : shared_trouble {
+  explicit durable_part(durable_subscription d) : definition{std::move(d)} {}
+
+  durable_subscription definition;
+  std::string component;
+  /// Of its deliverers: the writer may report after they have ended.
+  std::vector<std::unique_ptr<report_target>> report_targets;
+  std::unique_ptr<subscription_store> store;
+  subscriber_actor actor;
+  std::atomic<bool> rung{false};
+  std::atomic<std::uint64_t> checkpoint{0};  ///< as it will be on disk soon
+  std::atomic<std::uint64_t> in_flight{0};
+  std::atomic<std::uint64_t> delivered{0};
+  std::atomic<std::uint64_t> failures{0};
+};
+
+using durable_table = std::map<std::string, std::shared_ptr<durable_part>>;
 
 struct runtime::actors_part {
   explicit actors_part(node_options options);
@@ -172,6 +193,7 @@ struct runtime::actors_part {
   replaceable<type_catalog> catalog;
   std::unique_ptr<microlith::journal> journal;
   replaceable<projector_table> projectors;
+  replaceable<durable_table> durables;
   std::mutex snapshots_mutex;                 ///< while the two are made
   std::unique_ptr<snapshot_store> snapshots;  ///< where a decider asks for them
   snapshotter_actor snapshotter;
@@ -316,6 +338,8 @@ snapshotter_actor spawn_snapshotter(runtime& node);
 [[nodiscard]] result<void, failure> prepare_snapshots(runtime& of,
                                                       const decider_definition& decider);
 projector_actor spawn_projector(runtime& node, projector_part& part);
+subscriber_actor spawn_subscriber(runtime& node, durable_part& part);
+deliverer_actor spawn_deliverer(runtime& node, durable_part& part, subscriber_actor subscriber);
 timekeeper_actor spawn_timekeeper(runtime& node);
 callback_actor spawn_callbacks(runtime& node);
 

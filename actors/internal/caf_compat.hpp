@@ -3,6 +3,7 @@
 // All that differs between versions of CAF is spelled here, for 0.17: typed interfaces, atoms,
 // the permission to send our types by reference, and how to answer a request from another actor.
 
+#include <microlith/actors/internal/durable_work.hpp>
 #include <microlith/actors/internal/handling.hpp>
 #include <microlith/actors/internal/raw_answer.hpp>
 #include <microlith/actors/internal/work.hpp>
@@ -32,6 +33,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::prepared_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::parked_query)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::retire_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::snapshot_message)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::delivery_message)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::delivered_message)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::retry_message)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::parked_message)
 
 namespace microlith::internal {
 
@@ -42,6 +47,7 @@ using bell_atom = caf::atom_constant<caf::atom("bell")>;
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
 using arm_atom = caf::atom_constant<caf::atom("arm")>;
 using rebuild_atom = caf::atom_constant<caf::atom("rebuild")>;
+using pause_atom = caf::atom_constant<caf::atom("pause")>;
 using sweep_atom = caf::atom_constant<caf::atom("sweep")>;
 
 /// Reads its inbox when the bell rings; see inbox.hpp.
@@ -87,6 +93,18 @@ using worker_actor = caf::typed_actor<caf::reacts_to<prepare_job>, caf::reacts_t
 using projector_actor = caf::typed_actor<caf::reacts_to<bell_atom>, caf::reacts_to<parked_query>,
                                          caf::reacts_to<rebuild_atom>, caf::reacts_to<tick_atom>,
                                          caf::reacts_to<sweep_atom>, caf::reacts_to<stop_atom>>;
+
+/// Moves one durable subscription along the journal.
+using subscriber_actor =
+    caf::typed_actor<caf::reacts_to<bell_atom>, caf::reacts_to<delivered_message>,
+                     caf::reacts_to<retry_message>, caf::reacts_to<parked_message>,
+                     caf::reacts_to<commit_atom>, caf::reacts_to<pause_atom>,
+                     caf::reacts_to<stop_atom>>;
+
+/// Runs the handlers of a durable subscription.
+using deliverer_actor =
+    caf::typed_actor<caf::reacts_to<delivery_message>, caf::reacts_to<append_reports>,
+                     caf::reacts_to<continuation_message>, caf::reacts_to<stop_atom>>;
 
 /// Writes snapshots, some at a time.
 using snapshotter_actor = caf::typed_actor<caf::reacts_to<snapshot_message>,

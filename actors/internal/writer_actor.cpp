@@ -65,6 +65,8 @@ struct writer_state {
   std::uint64_t subscribers_version = 0;
   std::shared_ptr<const projector_table> projectors;
   std::uint64_t projectors_version = 0;
+  std::shared_ptr<const durable_table> durables;
+  std::uint64_t durables_version = 0;
   boost::unordered_flat_map<live_subscriber*, event_batch> outbox;
   std::vector<live_subscriber*> outbox_order;
   boost::unordered_flat_map<const message_type*, std::shared_ptr<std::atomic<std::uint64_t>>>
@@ -300,6 +302,14 @@ void commit(writer_state& state) {
   for (const auto& [name, projector] : *state.projectors) {
     if (writes && !projector->rung.exchange(true, std::memory_order_acq_rel))
       caf::anon_send(projector->actor, bell_atom::value);
+  }
+  if (auto version = node.durables.version(); version != state.durables_version) {
+    state.durables = node.durables.get();
+    state.durables_version = version;
+  }
+  for (const auto& [name, durable] : *state.durables) {
+    if (writes && !durable->rung.exchange(true, std::memory_order_acq_rel))
+      caf::anon_send(durable->actor, bell_atom::value);
   }
 }
 

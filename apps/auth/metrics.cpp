@@ -101,6 +101,17 @@ void append_node(std::vector<MetricFamily>& to, const microlith::statistics& nod
   to.push_back(std::move(lag));
   to.push_back(std::move(stopped));
   to.push_back(std::move(skipped));
+  auto behind =
+      family("microlith_subscription_lag",
+             "Events of the journal that a durable subscription is behind.", MetricType::Gauge);
+  auto parked = family("microlith_subscription_parked_events", "Events that wait for a person.",
+                       MetricType::Gauge);
+  for (const auto& [name, subscription] : node.durable_subscriptions) {
+    add(behind, {{"subscription", name}}, subscription.lag);
+    add(parked, {{"subscription", name}}, subscription.parked_events);
+  }
+  to.push_back(std::move(behind));
+  to.push_back(std::move(parked));
   to.push_back(single("microlith_journal_position", "Position of the last durable event.",
                       MetricType::Gauge, node.journal_position));
   to.push_back(single("microlith_refused_total", "Dispatches refused as overloaded.",

@@ -278,6 +278,30 @@ BOOST_AUTO_TEST_CASE(a_query_reads_all_projections_of_a_group_at_once) {
   BOOST_TEST(answered<balance_response>(now).balance.value() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(inline_rows_are_there_when_the_answer_comes) {
+  auto inlined = [](projection& p) { p.is_inline(); };
+  running_node node{{accounts(), balances(inlined)}, options()};
+  BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(open_account{"ann"}).failed());
+  BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(deposit{"ann", 5}).failed());
+  BOOST_TEST(balance(node, "ann").value() == 5);
+  BOOST_TEST(node->progress_of("test.balances")->caught_up);
+  // What its rows cannot hold does not happen.
+  auto refused = node.commands().dispatch_and_wait<accepted>(deposit{"ann", 8});
+  BOOST_TEST(failure_of(refused).kind == failure_kind::handler_failed);
+  BOOST_TEST(failure_of(refused).certainty == certainty::not_done);
+  BOOST_TEST(failure_of(refused).text.find("thirteen") != std::string::npos);
+  BOOST_TEST(node->journal().last_position() == 2U);
+  auto done = node.commands().dispatch_and_wait<accepted>(deposit{"ann", 1});
+  auto now = node.queries().ask(balance_query{"ann"}, {.after = done.position});
+  BOOST_TEST(answered<balance_response>(now).balance.value() == 6);
+  component late{"test.late"};
+  auto another = projection{"test.another", 1};
+  late.projects(another.is_inline());
+  auto hosted = node->host(late);
+  BOOST_REQUIRE(!hosted.has_value());
+  BOOST_TEST(hosted.error().text.find("test.another") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(the_rows_of_a_projection_are_found_by_its_name) {
   running_node node{{accounts(), balances()}, options()};
   BOOST_TEST(node->rows("test.balances") != nullptr);
