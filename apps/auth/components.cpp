@@ -1,5 +1,6 @@
 #include "auth/components.hpp"
 
+#include "auth/idempotency.hpp"
 #include "auth/messages.hpp"
 #include "auth/session.hpp"
 #include "auth/user.hpp"
@@ -11,6 +12,7 @@ microlith::component commands_component() {
   microlith::component commands{"auth.commands"};
   commands.handles<user, register_command, login_command>();
   commands.handles<session, logout_command, extend_session_command>();
+  commands.handles<idempotency_key, claim_idempotency_key_command>();
   return commands;
 }
 
@@ -27,9 +29,10 @@ microlith::component queries_component() {
 microlith::component gateway_component() {
   microlith::component gateway{"auth.gateway"};
   gateway.dispatches<register_command, login_command, logout_command, extend_session_command,
-                     current_user_request>();
+                     claim_idempotency_key_command, current_user_request>();
   gateway.awaits<user_registered_event, register_error_raised, user_logged_in_event,
-                 login_error_raised, user_logged_out_event, current_user_response>();
+                 login_error_raised, user_logged_out_event, current_user_response,
+                 idempotency_key_claimed_event, idempotency_key_known, idempotency_key_reused>();
   return gateway;
 }
 

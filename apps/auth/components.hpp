@@ -9,7 +9,7 @@
 
 namespace auth {
 
-/// Decides who may register and sign in.
+/// Decides who may register and sign in, and which requests are repetitions.
 [[nodiscard]] microlith::component commands_component();
 
 /// Knows who is signed in.

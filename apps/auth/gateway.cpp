@@ -3,6 +3,7 @@
 #include "auth/email.hpp"
 #include "auth/http/client_address.hpp"
 #include "auth/http/cookie.hpp"
+#include "auth/idempotency.hpp"
 #include "auth/json_object.hpp"
 #include "auth/page.hpp"
 #include "auth/password.hpp"
@@ -131,10 +132,11 @@ std::chrono::seconds time_left(microlith::wall_time until) {
 
 }  // namespace
 
-gateway::gateway(microlith::command_bus commands, microlith::query_bus queries,
+gateway::gateway(microlith::command_bus commands, microlith::query_bus queries, http_key key,
                  std::function<std::string()> metrics, executor executor, gateway_options options)
     : commands_{std::move(commands)},
       queries_{std::move(queries)},
+      key_{key},
       metrics_{std::move(metrics)},
       executor_{std::move(executor)},
       options_{std::move(options)},
@@ -172,6 +174,14 @@ auto gateway::resume(Then then) const {
 }
 
 void gateway::register_user(http::request request, http::responder respond) {
+  std::optional<repeatable> keyed;
+  if (request.count(idempotency_header) > 0) {
+    // Given twice, its values are joined by a space, which no key has.
+    auto text = request.value(idempotency_header);
+    if (!is_idempotency_key(text))
+      return respond(http::error_reply(400, "invalid_idempotency_key"));
+    keyed = repeatable{std::move(text), key_.hash({"body", request.body})};
+  }
   auto given = read_credentials(request);
   if (!given)
     return respond(http::error_reply(400, "malformed_json"));
@@ -192,23 +202,58 @@ void gateway::register_user(http::request request, http::responder respond) {
   if (wait > 0s)
     return respond(too_many_attempts(wait));
 
+  auto dispatch = [self = shared_from_this(), command = std::move(command),
+                   keyed = std::move(keyed), respond](microlith::principal who) {
+    auto message = microlith::correlated(command, std::move(who));
+    if (keyed)
+      self->dispatch_repeatable(std::move(message), *keyed, respond);
+    else
+      self->dispatch_registration(std::move(message), respond);
+  };
   auto sid = sid_of_request(request);
   if (!sid)
-    return dispatch_registration(std::move(command), {}, std::move(respond));
-  find_user(
-      *sid, 0, respond,
-      [self = shared_from_this(), command, respond](const std::optional<signed_in_user>& user) {
-        self->dispatch_registration(command, user ? principal_of(*user) : microlith::principal{},
-                                    respond);
-      });
+    return dispatch({});
+  find_user(*sid, 0, respond, [dispatch](const std::optional<signed_in_user>& user) {
+    dispatch(user ? principal_of(*user) : microlith::principal{});
+  });
 }
 
-void gateway::dispatch_registration(register_command command, microlith::principal who,
+void gateway::dispatch_repeatable(microlith::correlated_message<register_command> command,
+                                  const repeatable& request, http::responder respond) {
+  using claimed =
+      answer<idempotency_key_claimed_event, idempotency_key_known, idempotency_key_reused>;
+  commands_.dispatch_and_wait<idempotency_key_claimed_event, idempotency_key_known,
+                              idempotency_key_reused>(
+      claim_idempotency_key_command{
+          .scope_hash =
+              key_.hash({"scope", "POST /api/register", command.principal.subject, request.key}),
+          .body_hash = request.body_hash,
+          .id = command.id,
+          .correlation = command.correlation},
+      answer_limit, resume([self = shared_from_this(), command, respond](const claimed& outcome) {
+        microlith::match(
+            outcome,
+            [&](const idempotency_key_claimed_event&) {
+              self->dispatch_registration(command, respond);
+            },
+            [&](const idempotency_key_known& first) {
+              auto again = command;
+              again.id = first.id;
+              again.correlation = first.correlation;
+              self->dispatch_registration(std::move(again), respond);
+            },
+            [&](const idempotency_key_reused&) {
+              respond(http::error_reply(422, "idempotency_key_reused"));
+            },
+            [&](const failure& why) { fail(respond, why); });
+      }));
+}
+
+void gateway::dispatch_registration(microlith::correlated_message<register_command> command,
                                     http::responder respond) {
   using registered = answer<user_registered_event, register_error_raised>;
   commands_.dispatch_and_wait<user_registered_event, register_error_raised>(
-      microlith::correlated(std::move(command), std::move(who)), answer_limit,
-      resume([respond](const registered& outcome) {
+      std::move(command), answer_limit, resume([respond](const registered& outcome) {
         microlith::match(
             outcome,
             [&](const user_registered_event& event) {

@@ -9,6 +9,7 @@
 #include "auth/attempt_limits.hpp"
 #include "auth/http/message.hpp"
 #include "auth/http/router.hpp"
+#include "auth/http_key.hpp"
 #include "auth/messages.hpp"
 
 #include <microlith/actors/command_bus.hpp>
@@ -23,6 +24,7 @@
 namespace auth {
 
 inline constexpr std::string_view token_cookie = "auth_token";
+inline constexpr std::string_view idempotency_header = "Idempotency-Key";
 
 struct gateway_options {
   std::vector<http::ip_address> trusted_proxies{};  ///< any: the cookie is for TLS only
@@ -35,7 +37,7 @@ class gateway : public std::enable_shared_from_this<gateway> {
   /// Runs a function on the server's thread.
   using executor = std::function<void(std::function<void()>)>;
 
-  gateway(microlith::command_bus commands, microlith::query_bus queries,
+  gateway(microlith::command_bus commands, microlith::query_bus queries, http_key key,
           std::function<std::string()> metrics, executor executor, gateway_options options);
 
   void add_routes(http::router& router);
@@ -49,8 +51,17 @@ class gateway : public std::enable_shared_from_this<gateway> {
   void me(http::request request, http::responder respond);
   void show_metrics(http::request request, http::responder respond);
 
-  void dispatch_registration(register_command command, microlith::principal who,
+  /// What a request with an Idempotency-Key is known by.
+  struct repeatable {
+    std::string key;
+    std::string body_hash;
+  };
+
+  void dispatch_registration(microlith::correlated_message<register_command> command,
                              http::responder respond);
+  /// The same under the ids that the key stands for.
+  void dispatch_repeatable(microlith::correlated_message<register_command> command,
+                           const repeatable& request, http::responder respond);
   void logged_in(const user_logged_in_event& event, std::uint64_t position, std::string token,
                  http::responder respond);
 
@@ -68,6 +79,7 @@ class gateway : public std::enable_shared_from_this<gateway> {
 
   microlith::command_bus commands_;
   microlith::query_bus queries_;
+  http_key key_;
   std::function<std::string()> metrics_;
   executor executor_;
   gateway_options options_;

@@ -50,6 +50,17 @@ struct extend_session_command {
 };
 BOOST_DESCRIBE_STRUCT(extend_session_command, (), (sid))
 
+/// A request came with an Idempotency-Key: which message does it stand for? These are the ids if it
+/// is the first.
+struct claim_idempotency_key_command {
+  using message = microlith::command<"auth.claim_idempotency_key_command">;
+  std::string scope_hash;  ///< of the route, who asks, and the key
+  std::string body_hash;
+  microlith::message_id id;
+  microlith::correlation_id correlation;
+};
+BOOST_DESCRIBE_STRUCT(claim_idempotency_key_command, (), (scope_hash, body_hash, id, correlation))
+
 struct user_registered_event {
   using message = microlith::event<"auth.user_registered_event">;
   using sensitive = microlith::sensitive_fields<"password_hash">;
@@ -84,6 +95,16 @@ struct user_logged_out_event {
 };
 BOOST_DESCRIBE_STRUCT(user_logged_out_event, (), (email, sid))
 
+/// The ids stay what they are: every repetition is dispatched with them.
+struct idempotency_key_claimed_event {
+  using message = microlith::event<"auth.idempotency_key_claimed_event">;
+  std::string scope_hash;
+  std::string body_hash;
+  microlith::message_id id;
+  microlith::correlation_id correlation;
+};
+BOOST_DESCRIBE_STRUCT(idempotency_key_claimed_event, (), (scope_hash, body_hash, id, correlation))
+
 enum class register_error : std::uint8_t {
   user_already_exists,
   forbidden,
@@ -112,6 +133,21 @@ struct login_error_raised {
   std::string sid;
 };
 BOOST_DESCRIBE_STRUCT(login_error_raised, (), (email, errors, sid))
+
+/// The same request came before; the ids claimed then.
+struct idempotency_key_known {
+  using message = microlith::rejection<"auth.idempotency_key_known">;
+  microlith::message_id id;
+  microlith::correlation_id correlation;
+};
+BOOST_DESCRIBE_STRUCT(idempotency_key_known, (), (id, correlation))
+
+/// The key came before, with another body.
+struct idempotency_key_reused {
+  using message = microlith::rejection<"auth.idempotency_key_reused">;
+  std::string scope_hash;
+};
+BOOST_DESCRIBE_STRUCT(idempotency_key_reused, (), (scope_hash))
 
 struct signed_in_user {
   std::string email;

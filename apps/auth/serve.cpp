@@ -3,6 +3,7 @@
 #include "auth/components.hpp"
 #include "auth/gateway.hpp"
 #include "auth/http/server.hpp"
+#include "auth/http_key.hpp"
 #include "auth/log.hpp"
 #include "auth/metrics.hpp"
 
@@ -88,6 +89,10 @@ int serve(const options& options, const stop_signals& stop) {
   if (!node)
     return refuse(node.error().text);
 
+  auto key = http_key::open(options.data);
+  if (!key)
+    return refuse(key.error().text);
+
   http::server_options server_options{.address = options.address, .port = options.port};
   server_options.limits.connections = connection_limit(server_options.limits.connections);
   http::server* opened = nullptr;
@@ -108,7 +113,8 @@ int serve(const options& options, const stop_signals& stop) {
 
   http::router router{names_of(options)};
   auto gateway = std::make_shared<auth::gateway>(
-      node->commands(), node->queries(), [&metrics] { return metrics.text(); }, opened->executor(),
+      node->commands(), node->queries(), *key, [&metrics] { return metrics.text(); },
+      opened->executor(),
       gateway_options{.trusted_proxies = options.trusted_proxies,
                       .registration_limit = options.registration_limit,
                       .public_metrics = options.public_metrics});

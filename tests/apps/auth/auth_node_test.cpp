@@ -3,6 +3,8 @@
 #include "apps/auth/running_auth_node.hpp"
 #include "support/temporary_directory.hpp"
 
+#include <microlith/persistence/journal_reader.hpp>
+
 #include <boost/test/unit_test.hpp>
 #include <signal.h>
 
@@ -32,6 +34,21 @@ child_process::ending run(const std::vector<std::string>& arguments, std::string
   return child_process{program, arguments, input}.wait();
 }
 
+// How many events of a type the journal in a data directory holds.
+int journaled(const std::filesystem::path& data, std::string_view type) {
+  auto journal = microlith::journal_reader::open(data).value();
+  int count = 0;
+  auto last = journal->last_position();
+  for (std::uint64_t next = 1; next <= last;) {
+    auto read = journal->read(next, {}, [&](const microlith::record_view& record) {
+      count += record.type->name == type ? 1 : 0;
+      return true;
+    });
+    next = read.value().next;
+  }
+  return count;
+}
+
 bool is_one_line(const std::string& text) {
   return !text.empty() && text.find('\n') == text.size() - 1;
 }
@@ -59,6 +76,28 @@ BOOST_AUTO_TEST_CASE(users_and_sign_ins_survive_a_kill) {
   BOOST_TEST(node.call("POST", "/api/login", alice).status == 200);
   BOOST_TEST(node.call("POST", "/api/logout", {}, {cookie}).status == 204);
   BOOST_TEST(node.call("GET", "/api/me", {}, {cookie}).status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(a_registration_is_repeated_under_its_key_after_a_kill) {
+  temporary_directory data;
+  const std::string key = "Idempotency-Key: 8e03978e-40d5-43dd-bc93-6894a57f9324";
+  std::string answer;
+  {
+    running_auth_node node{data.path()};
+    auto registered = node.call("POST", "/api/register", alice, {key});
+    BOOST_TEST(registered.status == 201);
+    answer = registered.body;
+    node.process().signal(SIGKILL);
+    BOOST_TEST(node.process().wait().signal == SIGKILL);
+  }
+  running_auth_node node{data.path()};
+  auto repeated = node.call("POST", "/api/register", alice, {key});
+  BOOST_TEST(repeated.status == 201);
+  BOOST_TEST(repeated.body == answer);
+  BOOST_TEST(node.call("POST", "/api/register", user(1), {key}).status == 422);
+  BOOST_TEST(node.call("POST", "/api/register", alice).status == 409);
+  BOOST_TEST(journaled(data.path(), "auth.user_registered_event") == 1);
+  BOOST_TEST(journaled(data.path(), "auth.idempotency_key_claimed_event") == 1);
 }
 
 BOOST_AUTO_TEST_CASE(no_acknowledged_registration_is_lost_by_a_kill) {
@@ -197,6 +236,15 @@ BOOST_AUTO_TEST_CASE(an_unusable_directory_is_refused_in_one_line) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_damaged_key_file_is_refused_in_one_line) {
+  temporary_directory data;
+  std::ofstream{data.path() / "http-key"} << "not 32 bytes";
+  auto end = run({"--data", data.path(), "--password-cost", "minimum", "--http", "127.0.0.1:0"});
+  BOOST_TEST(end.code == 2);
+  BOOST_TEST(is_one_line(end.err), end.err);
+  BOOST_TEST(end.err.find((data.path() / "http-key").string()) != std::string::npos, end.err);
+}
+
 BOOST_AUTO_TEST_CASE(a_bad_option_is_refused_in_one_line) {
   auto end = run({"--colour"});
   BOOST_TEST(end.code == 2);
@@ -213,7 +261,9 @@ BOOST_AUTO_TEST_CASE(it_describes_itself_without_touching_any_data) {
         "auth.login_command", "auth.logout_command", "auth.user_registered_event",
         "auth.user_logged_in_event", "auth.user_logged_out_event",
         "auth.user_session_extended_event", "auth.register_error_raised", "auth.login_error_raised",
-        "auth.current_user_request"})
+        "auth.current_user_request", "auth.claim_idempotency_key_command",
+        "auth.idempotency_key_claimed_event", "auth.idempotency_key_known",
+        "auth.idempotency_key_reused"})
     BOOST_TEST(text.out.find(part) != std::string::npos, part);
   auto dot = run({"--describe=dot", "--data", absent});
   BOOST_TEST(dot.code == 0);
@@ -247,7 +297,7 @@ BOOST_AUTO_TEST_CASE(metrics_tell_what_happened) {
 BOOST_AUTO_TEST_CASE(no_secret_reaches_the_journal_or_the_log) {
   temporary_directory data;
   running_auth_node node{data.path(), {"--log-level", "trace"}};
-  node.call("POST", "/api/register", alice);
+  node.call("POST", "/api/register", alice, {"Idempotency-Key: one-staple"});
   auto cookie = cookie_of(node.call("POST", "/api/login", alice));
   node.call("POST", "/api/login", R"({"email":"alice@example.org","password":"wrong horse"})");
   node.call("GET", "/api/me", {}, {cookie});
@@ -256,7 +306,8 @@ BOOST_AUTO_TEST_CASE(no_secret_reaches_the_journal_or_the_log) {
   auto token = cookie.substr(cookie.find('=') + 1);
   auto holds_secret = [&](const std::string& text) {
     return text.find("correct horse") != std::string::npos ||
-           text.find("wrong horse") != std::string::npos || text.find(token) != std::string::npos;
+           text.find("wrong horse") != std::string::npos ||
+           text.find("one-staple") != std::string::npos || text.find(token) != std::string::npos;
   };
   BOOST_TEST(!holds_secret(end.err));
   int files = 0;

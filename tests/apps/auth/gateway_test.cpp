@@ -44,7 +44,7 @@ class site {
     server_ = std::move(*opened);
     http::router router{{}};
     std::make_shared<gateway>(
-        node_.commands(), node_.queries(), [] { return std::string{"metrics"}; },
+        node_.commands(), node_.queries(), http_key::make(), [] { return std::string{"metrics"}; },
         server_->executor(), std::move(options))
         ->add_routes(router);
     server_->start(router);
@@ -227,6 +227,113 @@ BOOST_AUTO_TEST_CASE(an_unknown_user_and_a_wrong_password_look_the_same) {
     return response.headers;
   };
   BOOST_TEST((without_date(wrong) == without_date(unknown)));
+}
+
+BOOST_AUTO_TEST_CASE(a_registration_is_repeated_under_its_key_as_often_as_need_be) {
+  site site;
+  for (int i = 0; i < 3; ++i) {
+    auto registered = site.post("/api/register", alice, {"Idempotency-Key: once"});
+    BOOST_TEST(registered.status == 201);
+    BOOST_TEST(registered.body == alice_as_user);
+  }
+  // The claim of the key, and the user.
+  BOOST_TEST(journaled(site) == 2U);
+  BOOST_TEST(site.post("/api/register", alice, {"Idempotency-Key: another"}).status == 409);
+  BOOST_TEST(site.post("/api/register", alice).status == 409);
+}
+
+BOOST_AUTO_TEST_CASE(of_many_repetitions_at_once_each_is_told_of_the_one_registration) {
+  site site;
+  std::atomic<int> told{0};
+  std::vector<std::thread> all;
+  for (int i = 0; i < 8; ++i) {
+    all.emplace_back([&] {
+      for (int j = 0; j < 5; ++j) {
+        auto response = site.post("/api/register", alice, {"Idempotency-Key: once"});
+        told += response.status == 201 && response.body == alice_as_user ? 1 : 0;
+      }
+    });
+  }
+  for (auto& each : all)
+    each.join();
+  BOOST_TEST(told == 40);
+  BOOST_TEST(journaled(site) == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_key_stands_for_one_body) {
+  site site;
+  site.post("/api/register", alice, {"Idempotency-Key: once"});
+  for (const auto* other : {R"({"email":"bob@example.org","password":"correct horse"})",
+                            R"({"email":"alice@example.org","password":"another horse"})",
+                            R"({"email":"alice@example.org","password":"correct horse"} )"}) {
+    auto refused = site.post("/api/register", other, {"Idempotency-Key: once"});
+    BOOST_TEST(refused.status == 422, other);
+    BOOST_TEST(refused.body == error("idempotency_key_reused"));
+  }
+  BOOST_TEST(journaled(site) == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(whoever_has_signed_in_has_keys_of_their_own) {
+  site site;
+  site.post("/api/register", alice, {"Idempotency-Key: once"});
+  auto cookie = site.sign_in();
+  auto bob = R"({"email":"bob@example.org","password":"correct horse"})";
+  BOOST_TEST(site.post("/api/register", bob, {cookie, "Idempotency-Key: once"}).status == 201);
+  BOOST_TEST(site.post("/api/register", bob, {cookie, "Idempotency-Key: once"}).status == 201);
+  BOOST_TEST(site.post("/api/register", alice, {cookie, "Idempotency-Key: once"}).status == 422);
+}
+
+BOOST_AUTO_TEST_CASE(a_key_is_one_word_of_at_most_255_visible_ascii_characters) {
+  site site;
+  for (const auto& key : {std::string{}, std::string{"two words"}, std::string{"caf\xC3\xA9"},
+                          std::string(256, 'x'), std::string{"once\r\nIdempotency-Key: twice"}}) {
+    auto refused = site.post("/api/register", alice, {"Idempotency-Key: " + key});
+    BOOST_TEST(refused.status == 400, key);
+    BOOST_TEST(refused.body == error("invalid_idempotency_key"));
+  }
+  BOOST_TEST(journaled(site) == 0U);
+  auto longest = "idempotency-key: " + std::string(255, '~');
+  BOOST_TEST(site.post("/api/register", alice, {longest}).status == 201);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_not_registered_is_decided_again_under_its_key) {
+  auto script = std::make_shared<microlith::test::journal_script>();
+  std::atomic<bool> full{true};
+  script->refuses =
+      [&](const microlith::append_request& request) -> std::optional<microlith::failure> {
+    if (full && !request.events.empty() &&
+        request.events.front().message.get_if<user_registered_event>() != nullptr)
+      return microlith::test::disk_is_full();
+    return std::nullopt;
+  };
+  microlith::node_options options;
+  options.wrap_journal = microlith::test::scripted(script);
+  site site{{.registration_limit = 0}, components(), std::move(options)};
+  for (int i = 0; i < 2; ++i)
+    BOOST_TEST(site.post("/api/register", alice, {"Idempotency-Key: once"}).status == 503);
+  full = false;
+  BOOST_TEST(site.post("/api/register", alice, {"Idempotency-Key: once"}).status == 201);
+  // A rejection stays one for as long as its reason does.
+  for (int i = 0; i < 2; ++i) {
+    auto refused = site.post("/api/register", alice, {"Idempotency-Key: late"});
+    BOOST_TEST(refused.status == 409);
+    BOOST_TEST(refused.body == error("user_already_exists"));
+  }
+  BOOST_TEST(journaled(site) == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(a_sign_in_checks_the_password_whatever_its_key) {
+  site site;
+  site.post("/api/register", alice, {"Idempotency-Key: once"});
+  auto first = site.post("/api/login", alice, {"Idempotency-Key: once"});
+  BOOST_TEST(first.status == 200);
+  auto wrong = R"({"email":"alice@example.org","password":"wrong horse"})";
+  BOOST_TEST(site.post("/api/login", wrong, {"Idempotency-Key: once"}).status == 401);
+  auto second = site.post("/api/login", alice, {"Idempotency-Key: once"});
+  BOOST_TEST(second.status == 200);
+  BOOST_TEST(site::cookie_of(first) != site::cookie_of(second));
+  // One claim, one user, two sign-ins.
+  BOOST_TEST(journaled(site) == 4U);
 }
 
 BOOST_AUTO_TEST_CASE(only_an_admin_makes_an_admin) {
