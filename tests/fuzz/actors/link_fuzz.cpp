@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string>
 
 using namespace microlith;
 using namespace microlith::internal;
@@ -80,7 +81,7 @@ void meet_stranger(std::span<const std::byte> bytes, std::size_t piece) {
   silent_wire wire;
   no_events events;
   link_options options;
-  options.name = "b";
+  options.name = std::string{"b"};
   options.incarnation = message_id{1, 1};
   std::vector boxes{std::make_shared<outbox>("a", "127.0.0.1:1", max_link_message_bytes),
                     std::make_shared<outbox>("c", "127.0.0.1:2", max_link_message_bytes)};
