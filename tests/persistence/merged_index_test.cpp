@@ -271,7 +271,10 @@ BOOST_AUTO_TEST_CASE(an_index_agrees_with_a_few_maps) {
       auto head = reader.head_of(key(stream));
       RC_ASSERT(head.has_value() == !expected.empty());
       RC_ASSERT(expected.empty() || index->streams().may_hold(key(stream)));
-      RC_ASSERT(!head || (head->version == expected.size() && head->position == expected.back()));
+      if (head && !expected.empty()) {
+        RC_ASSERT(head->version == expected.size());
+        RC_ASSERT(head->position == expected.back());
+      }
       auto from = *rc::gen::inRange<std::uint64_t>(1, expected.size() + 2);
       auto to = *rc::gen::inRange<std::uint64_t>(from, expected.size() + 3);
       auto limit = *rc::gen::inRange<std::size_t>(1, expected.size() + 2);
