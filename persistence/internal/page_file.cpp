@@ -199,7 +199,7 @@ void page_cursor::check_nodes(std::size_t depth, std::uint64_t page) {
   for (std::size_t i = 0; i < l.count; ++i) {
     std::size_t at =
         internal::load<std::uint16_t>(raw + page_head_bytes + i * sizeof(std::uint16_t));
-    if (at < upper || at % 2 != 0 || l.page.size() - at < node_head_bytes)
+    if (at < upper || at % 2 != 0 || at + node_head_bytes > l.page.size())
       fail(page, "has an entry that is not within it");
     auto low = internal::load<std::uint16_t>(raw + at);
     auto high = internal::load<std::uint16_t>(raw + at + 2);
