@@ -55,7 +55,8 @@ std::string settle_down() {
     std::error_code ignored;
     std::filesystem::remove_all(to_remove, ignored);
   });
-  static nowhere output;
+  // Never destroyed: the streams are flushed once more after everything else has ended.
+  static auto& output = *new nowhere;
   std::cout.rdbuf(&output);
   std::cerr.rdbuf(&output);
   {
