@@ -209,9 +209,11 @@ result<void, failure> host_durable(internal::runtime& node, const durable_subscr
     return refuse(" needs a data directory; set node_options::data");
   if (part.durables.get()->contains(definition.name()))
     return refuse(" is hosted already: its name is the name of its checkpoint");
-  auto store = subscription_store::open(
-      definition.name(), {.directory = part.options.data, .start = definition.options().start},
-      *part.journal);
+  auto store = subscription_store::open(definition.name(),
+                                        {.directory = part.options.data,
+                                         .start = definition.options().start,
+                                         .map_limit_bytes = part.options.journal_map_bytes},
+                                        *part.journal);
   if (!store)
     return storage_failure(store.error());
   if (!(*store)->note().empty())
@@ -347,8 +349,10 @@ result<void, failure> node::host(const component& added) {
                              "on: give its component to node::start",
                      .message = {}};
     }
-    auto store =
-        projection_store::open(definition, {.directory = part.options.data}, *part.journal);
+    auto store = projection_store::open(
+        definition,
+        {.directory = part.options.data, .map_limit_bytes = part.options.journal_map_bytes},
+        *part.journal);
     if (!store)
       return storage_failure(store.error());
     auto projector = std::make_shared<internal::projector_part>();

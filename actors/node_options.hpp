@@ -33,7 +33,9 @@ struct node_options {
   std::size_t max_answered_slots = 65'536;  ///< conversations kept for waits that may still come
   std::chrono::milliseconds keep_answers{10'000};  ///< how long they are kept
   std::chrono::milliseconds drain{3'000};  ///< how long a stopping node lets conversations end
-  std::size_t journal_map_bytes = 0;       ///< the most the journal may grow to; 0: its own default
+  /// The most the journal may grow to, and so may each projection, the snapshots and each durable
+  /// subscription; the index twice as much. 0: what the machine has.
+  std::size_t journal_map_bytes = 0;
   scheduling scheduler = scheduling::threads;
   /// Called from any thread. Empty: nothing is logged.
   std::function<void(log_level, const std::string&)> log = {};

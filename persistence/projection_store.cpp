@@ -41,6 +41,16 @@ unsigned tables_of(const projection_group& definition) {
   return static_cast<unsigned>(tables);
 }
 
+internal::environment_options options_of(const projection_options& options, unsigned tables) {
+  auto map =
+      internal::sensible_map_size({options.map_reserve_bytes, options.map_limit_bytes}, map_share);
+  return {.map_bytes = map.reserve_bytes,
+          .map_limit_bytes = map.limit_bytes,
+          .max_tables = tables,
+          .sync = options.sync,
+          .sync_meta = false};
+}
+
 }  // namespace
 
 class projection_store::state {
@@ -50,50 +60,13 @@ class projection_store::state {
       : definition_{std::move(definition)},
         applier_{definition_},
         directory_{directory},
-        environment_{
-            directory,
-            {.map_bytes = options.map_limit_bytes != 0 ? options.map_limit_bytes
-                                                       : internal::default_map_bytes(map_share),
-             .max_tables = tables_of(definition_),
-             .sync = options.sync,
-             .sync_meta = false}} {
-    lmdb_transaction t{environment_, lmdb_transaction::access::write};
-    state_table_ = t.open_table(internal::projection_table_name, MDB_CREATE);
-    for (std::size_t number = 0; number < projection_banks; ++number) {
-      auto& bank = banks_[number];
-      const std::string letter = number == 0 ? "a" : "b";
-      bank.skipped = t.open_table(("skipped." + letter).c_str(), MDB_CREATE);
-      for (const auto& member : definition_.members()) {
-        auto& own = bank.of_member.emplace_back();
-        for (const auto& table : member.tables()) {
-          auto handle = t.open_table((letter + '.' + table.name).c_str(), MDB_CREATE);
-          own.add(table.name, handle);
-          bank.all.add(table.name, handle);
-        }
-      }
-    }
-    t.commit();
+        environment_{directory, options_of(options, tables_of(definition_))} {
+    internal::growing(environment_, [&] { open_tables(); });
   }
 
   /// False where what is there is of another journal or definition.
   bool load(message_id epoch, std::uint64_t journal_end) {
-    lmdb_transaction t{environment_, lmdb_transaction::access::write};
-    auto stored = t.find(state_table_, projection_state_key);
-    kept_ = {.epoch = epoch, .fingerprint = definition_.fingerprint()};
-    if (!stored) {
-      t.put(state_table_, projection_state_key, encode_projection_state(kept_));
-    } else {
-      auto state = decode_projection_state(*stored);
-      if (!state || state->epoch != epoch || state->fingerprint != kept_.fingerprint ||
-          state->checkpoint > journal_end)
-        return false;
-      kept_ = *state;
-      empty(t, 1 - kept_.bank);  // what a rebuild had filled when the process ended
-    }
-    skipped_count_.store(entries(t, banks_[kept_.bank].skipped), std::memory_order_release);
-    t.commit();
-    checkpoint_.store(kept_.checkpoint, std::memory_order_release);
-    return true;
+    return internal::growing(environment_, [&] { return load_once(epoch, journal_end); });
   }
 
   result<catch_up_progress, storage_error> catch_up(const journal& source,
@@ -128,9 +101,11 @@ class projection_store::state {
 
   result<void, storage_error> begin_rebuild() {
     try {
-      lmdb_transaction t{environment_, lmdb_transaction::access::write};
-      empty(t, 1 - kept_.bank);
-      t.commit();
+      internal::growing(environment_, [&] {
+        lmdb_transaction t{environment_, lmdb_transaction::access::write};
+        empty(t, 1 - kept_.bank);
+        t.commit();
+      });
     } catch (const lmdb_error& error) {
       return write_error(error);
     }
@@ -162,14 +137,17 @@ class projection_store::state {
       return progress;
     progress.more = false;
     try {
-      lmdb_transaction swap{environment_, lmdb_transaction::access::write};
       auto state = kept_;
       state.bank = fresh;
       state.checkpoint = rebuilt_;
-      empty(swap, kept_.bank);
-      swap.put(state_table_, projection_state_key, encode_projection_state(state));
-      auto skipped = entries(swap, banks_[fresh].skipped);
-      swap.commit();
+      auto skipped = internal::growing(environment_, [&] {
+        lmdb_transaction swap{environment_, lmdb_transaction::access::write};
+        empty(swap, kept_.bank);
+        swap.put(state_table_, projection_state_key, encode_projection_state(state));
+        auto count = entries(swap, banks_[fresh].skipped);
+        swap.commit();
+        return count;
+      });
       kept_ = state;
       skipped_count_.store(skipped, std::memory_order_release);
     } catch (const lmdb_error& error) {
@@ -261,61 +239,102 @@ class projection_store::state {
     std::optional<storage_error> stopped;  ///< why it ends before the next event
     std::optional<storage_error> held_up;  ///< the same, to be tried again
     std::chrono::milliseconds retry_after{0};
-    std::optional<storage_error> machine;  ///< it cannot be written
+    std::optional<lmdb_error> machine;  ///< it cannot be written
   };
+
+  // These may be called again where the map was too small.
+  bool load_once(message_id epoch, std::uint64_t journal_end) {
+    lmdb_transaction t{environment_, lmdb_transaction::access::write};
+    auto stored = t.find(state_table_, projection_state_key);
+    kept_ = {.epoch = epoch, .fingerprint = definition_.fingerprint()};
+    if (!stored) {
+      t.put(state_table_, projection_state_key, encode_projection_state(kept_));
+    } else {
+      auto state = decode_projection_state(*stored);
+      if (!state || state->epoch != epoch || state->fingerprint != kept_.fingerprint ||
+          state->checkpoint > journal_end)
+        return false;
+      kept_ = *state;
+      empty(t, 1 - kept_.bank);  // what a rebuild had filled when the process ended
+    }
+    skipped_count_.store(entries(t, banks_[kept_.bank].skipped), std::memory_order_release);
+    t.commit();
+    checkpoint_.store(kept_.checkpoint, std::memory_order_release);
+    return true;
+  }
+
+  void open_tables() {
+    lmdb_transaction t{environment_, lmdb_transaction::access::write};
+    banks_ = {};
+    state_table_ = t.open_table(internal::projection_table_name, MDB_CREATE);
+    for (std::size_t number = 0; number < projection_banks; ++number) {
+      auto& bank = banks_[number];
+      const std::string letter = number == 0 ? "a" : "b";
+      bank.skipped = t.open_table(("skipped." + letter).c_str(), MDB_CREATE);
+      for (const auto& member : definition_.members()) {
+        auto& own = bank.of_member.emplace_back();
+        for (const auto& table : member.tables()) {
+          auto handle = t.open_table((letter + '.' + table.name).c_str(), MDB_CREATE);
+          own.add(table.name, handle);
+          bank.all.add(table.name, handle);
+        }
+      }
+    }
+    t.commit();
+  }
 
   /// Applies what follows `after` in one transaction. Only where an event of it fails, each one is
   /// taken care of by itself, which costs.
   result<page_result, storage_error> apply(page_request request) {
-    auto page = apply_page(request);
-    if (page && page->failed) {
-      request.careful = true;
-      page = apply_page(request);
+    try {
+      for (;;) {
+        auto page = internal::growing(environment_, [&] { return apply_page(request); });
+        if (!page || !page->failed)
+          return page;
+        request.careful = true;
+      }
+    } catch (const lmdb_error& error) {
+      return write_error(error);
     }
-    return page;
   }
 
   result<page_result, storage_error> apply_page(const page_request& request) {
     page_result page;
     page.last = request.after;
-    try {
-      std::optional<lmdb_transaction> t;
-      auto read = request.source.read(
-          request.after + 1, {.events = request.max_events, .bytes = max_page_bytes},
-          [&](const record_view& record) {
-            auto targets = applier_.targets_of(*record.type);
-            bool goes_on = targets.empty() || apply_event(request, record, targets, t, page);
-            if (goes_on)
-              page.last = record.position;
-            return goes_on;
-          });
-      if (page.machine)
-        return *page.machine;
-      if (page.failed)
-        return page;
-      if (!read)
-        return read.error();
-      auto state = kept_;
-      state.checkpoint = page.last;
-      bool worth_writing = t || (request.moves_checkpoint &&
-                                 page.last >= kept_.checkpoint + events_between_bare_checkpoints);
-      if (worth_writing) {
-        if (!t)
-          t.emplace(environment_, lmdb_transaction::access::write);
-        if (request.moves_checkpoint)
-          t->put(state_table_, projection_state_key, encode_projection_state(state));
-        t->commit();
-      }
-      if (request.moves_checkpoint) {
-        if (worth_writing)
-          kept_ = state;
-        checkpoint_.store(page.last, std::memory_order_release);
-        skipped_count_.fetch_add(page.skipped, std::memory_order_acq_rel);
-      }
+    std::optional<lmdb_transaction> t;
+    auto read = request.source.read(
+        request.after + 1, {.events = request.max_events, .bytes = max_page_bytes},
+        [&](const record_view& record) {
+          auto targets = applier_.targets_of(*record.type);
+          bool goes_on = targets.empty() || apply_event(request, record, targets, t, page);
+          if (goes_on)
+            page.last = record.position;
+          return goes_on;
+        });
+    if (page.machine)
+      throw lmdb_error{*page.machine};
+    if (page.failed)
       return page;
-    } catch (const lmdb_error& error) {
-      return write_error(error);
+    if (!read)
+      return read.error();
+    auto state = kept_;
+    state.checkpoint = page.last;
+    bool worth_writing = t || (request.moves_checkpoint &&
+                               page.last >= kept_.checkpoint + events_between_bare_checkpoints);
+    if (worth_writing) {
+      if (!t)
+        t.emplace(environment_, lmdb_transaction::access::write);
+      if (request.moves_checkpoint)
+        t->put(state_table_, projection_state_key, encode_projection_state(state));
+      t->commit();
     }
+    if (request.moves_checkpoint) {
+      if (worth_writing)
+        kept_ = state;
+      checkpoint_.store(page.last, std::memory_order_release);
+      skipped_count_.fetch_add(page.skipped, std::memory_order_acq_rel);
+    }
+    return page;
   }
 
   /// Whether to go on. Throws nothing: it runs inside the journal's read.
@@ -330,8 +349,8 @@ class projection_store::state {
         ++page.applied;
         for (const auto& target : targets) {
           write_transaction rows{t->get(), to.of_member[target.member]};
-          if (internal::event_applier::apply(target, record, rows)) {
-            page.failed = true;
+          if (auto problem = internal::event_applier::apply(target, record, rows)) {
+            page.failed = !machine_failed(*problem, page);
             return false;
           }
         }
@@ -348,12 +367,8 @@ class projection_store::state {
           continue;
         }
         part.abort();
-        if (problem->machine) {
-          page.machine = problem->machine;
-          page.machine->text = "cannot write the projection in " + directory_.string() + ": " +
-                               page.machine->text + ". Make room; it goes on then";
+        if (machine_failed(*problem, page))
           return false;
-        }
         const auto& member = definition_.members()[target.member];
         if (waits_for_retry(member, request.bank, record, *problem, page))
           return false;
@@ -377,9 +392,15 @@ class projection_store::state {
       page.skipped += skipped;
       return true;
     } catch (const lmdb_error& error) {
-      page.machine = write_error(error);
+      page.machine = error;
       return false;
     }
+  }
+
+  static bool machine_failed(const internal::apply_problem& problem, page_result& page) {
+    if (problem.machine_code != 0)
+      page.machine.emplace(problem.machine_code, "write a row");
+    return problem.machine_code != 0;
   }
 
   bool waits_for_retry(const projection& member, std::uint64_t bank, const record_view& record,

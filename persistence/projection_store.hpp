@@ -32,6 +32,7 @@ struct projection_options {
   std::filesystem::path directory;
   /// As in journal_options.
   std::size_t map_limit_bytes = 0;
+  std::size_t map_reserve_bytes = 0;
   bool sync = true;
 };
 

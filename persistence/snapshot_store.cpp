@@ -15,34 +15,37 @@ constexpr std::string_view state_key = "state";
 // Its share of the address space that a journal reserves.
 constexpr unsigned map_share = 16;
 
+internal::environment_options options_of(const snapshot_options& options) {
+  auto map =
+      internal::sensible_map_size({options.map_reserve_bytes, options.map_limit_bytes}, map_share);
+  return {.map_bytes = map.reserve_bytes,
+          .map_limit_bytes = map.limit_bytes,
+          .max_tables = 2,
+          .sync = options.sync,
+          .sync_meta = false};
+}
+
 }  // namespace
 
 class snapshot_store::state {
  public:
   state(const std::filesystem::path& directory, const snapshot_options& options)
-      : directory_{directory},
-        environment_{
-            directory,
-            {.map_bytes = options.map_limit_bytes != 0 ? options.map_limit_bytes
-                                                       : internal::default_map_bytes(map_share),
-             .max_tables = 2,
-             .sync = options.sync,
-             .sync_meta = false}} {
-    lmdb_transaction t{environment_, lmdb_transaction::access::write};
-    state_table_ = t.open_table("state", MDB_CREATE);
-    snapshots_table_ = t.open_table("snapshots", MDB_CREATE);
-    t.commit();
-  }
+      : directory_{directory}, environment_{directory, options_of(options)} {}
 
   /// False where what is there is of another journal.
   bool load(message_id epoch) {
-    lmdb_transaction t{environment_, lmdb_transaction::access::write};
-    auto stored = t.find(state_table_, state_key);
-    if (stored)
-      return internal::decode_snapshot_state(*stored) == epoch;
-    t.put(state_table_, state_key, internal::encode_snapshot_state(epoch));
-    t.commit();
-    return true;
+    return internal::growing(environment_, [&] {
+      lmdb_transaction t{environment_, lmdb_transaction::access::write};
+      state_table_ = t.open_table("state", MDB_CREATE);
+      snapshots_table_ = t.open_table("snapshots", MDB_CREATE);
+      auto stored = t.find(state_table_, state_key);
+      if (stored && internal::decode_snapshot_state(*stored) != epoch)
+        return false;
+      if (!stored)
+        t.put(state_table_, state_key, internal::encode_snapshot_state(epoch));
+      t.commit();
+      return true;
+    });
   }
 
   std::optional<snapshot> find(std::string_view stream, std::uint64_t fingerprint) const {
@@ -60,13 +63,15 @@ class snapshot_store::state {
 
   result<void, storage_error> put(std::span<const snapshot> snapshots) {
     try {
-      lmdb_transaction t{environment_, lmdb_transaction::access::write};
-      for (const auto& each : snapshots) {
-        if (each.state.size() <= max_snapshot_bytes)
-          t.put(snapshots_table_, internal::encode_snapshot_key(each.stream),
-                internal::encode_snapshot(each));
-      }
-      t.commit();
+      internal::growing(environment_, [&] {
+        lmdb_transaction t{environment_, lmdb_transaction::access::write};
+        for (const auto& each : snapshots) {
+          if (each.state.size() <= max_snapshot_bytes)
+            t.put(snapshots_table_, internal::encode_snapshot_key(each.stream),
+                  internal::encode_snapshot(each));
+        }
+        t.commit();
+      });
       return {};
     } catch (const lmdb_error& error) {
       return storage_error{

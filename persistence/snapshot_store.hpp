@@ -44,6 +44,7 @@ struct snapshot_options {
   std::filesystem::path directory;
   /// As in journal_options.
   std::size_t map_limit_bytes = 0;
+  std::size_t map_reserve_bytes = 0;
   bool sync = true;
 };
 

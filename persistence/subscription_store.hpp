@@ -38,6 +38,7 @@ struct subscription_options {
   subscription_start start = subscription_start::first_event;
   /// As in journal_options.
   std::size_t map_limit_bytes = 0;
+  std::size_t map_reserve_bytes = 0;
   bool sync = true;
 };
 

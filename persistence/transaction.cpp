@@ -70,9 +70,7 @@ class row_cursor {
   [[nodiscard]] std::span<const std::byte> value() const { return to_span(value_); }
 
   [[noreturn]] static void fail(int code) {
-    lmdb_error error{code, "a projection's rows cannot be read or written"};
-    throw storage_exception{
-        {error.out_of_space() ? storage_error_kind::full : storage_error_kind::io, error.what()}};
+    throw row_failure{lmdb_error{code, "a projection's rows cannot be read or written"}};
   }
 
  private:

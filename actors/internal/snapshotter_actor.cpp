@@ -95,7 +95,9 @@ result<void, failure> prepare_snapshots(runtime& of, const decider_definition& d
   // Journals in memory are for tests of what does not need a disk.
   if (node.snapshots || node.options.data.empty())
     return {};
-  auto opened = snapshot_store::open({.directory = node.options.data}, node.journal->epoch());
+  auto opened = snapshot_store::open(
+      {.directory = node.options.data, .map_limit_bytes = node.options.journal_map_bytes},
+      node.journal->epoch());
   if (!opened)
     return refuse(to_string(opened.error()));
   node.snapshots = std::move(*opened);

@@ -1,5 +1,7 @@
 #include <microlith/persistence/internal/event_applier.hpp>
+#include <microlith/persistence/internal/lmdb.hpp>
 
+#include <cerrno>
 #include <exception>
 
 namespace microlith::internal {
@@ -24,7 +26,7 @@ std::span<const event_applier::target> event_applier::targets_of(const stored_ty
 std::optional<apply_problem> event_applier::apply(const target& to, const record_view& record,
                                                   write_transaction& rows) {
   if (record.key != 0)
-    return apply_problem{"the event is encrypted, and this program has no keys", {}};
+    return apply_problem{"the event is encrypted, and this program has no keys"};
   event_info info{.position = record.position,
                   .stream = record.stream,
                   .stream_version = record.stream_version,
@@ -36,17 +38,19 @@ std::optional<apply_problem> event_applier::apply(const target& to, const record
                   .record = &record};
   try {
     if (auto problem = to.handler->apply(record, info, rows))
-      return apply_problem{to_string(*problem), {}};
+      return apply_problem{to_string(*problem)};
     return std::nullopt;
+  } catch (const row_failure& error) {
+    return apply_problem{error.what(), error.code()};
   } catch (const storage_exception& error) {
     auto kind = error.error().kind;
-    if (kind == storage_error_kind::full || kind == storage_error_kind::io)
-      return apply_problem{error.what(), error.error()};
-    return apply_problem{error.what(), {}};
+    return apply_problem{error.what(), kind == storage_error_kind::full ? ENOSPC
+                                       : kind == storage_error_kind::io ? EIO
+                                                                        : 0};
   } catch (const std::exception& error) {
-    return apply_problem{error.what(), {}};
+    return apply_problem{error.what()};
   } catch (...) {
-    return apply_problem{"its function threw something that is no std::exception", {}};
+    return apply_problem{"its function threw something that is no std::exception"};
   }
 }
 

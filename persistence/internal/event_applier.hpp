@@ -17,8 +17,9 @@ namespace microlith::internal {
 /// An event was not applied.
 struct apply_problem {
   std::string why;
-  /// The machine could not write: it is not the event's fault.
-  std::optional<storage_error> machine;
+  /// The machine could not write, as LMDB or the system names it: it is not the event's fault.
+  /// 0: it is.
+  int machine_code = 0;
 };
 
 class event_applier {

@@ -77,7 +77,7 @@ class inline_rows::group final : public projection_rows {
         continue;
       }
       part.abort();
-      if (problem->machine)
+      if (problem->machine_code != 0)
         return refused(member, std::move(*problem));
       auto key = encode_skipped_key(record.position, static_cast<std::uint16_t>(target.member));
       auto value = encode_skipped({.position = record.position,
@@ -177,26 +177,27 @@ std::optional<storage_error> inline_rows::catch_up(const journal& source) {
     while (state.checkpoint < source.last_position()) {
       lmdb_transaction t{env_, lmdb_transaction::access::write};
       std::optional<storage_error> stopped;
-      auto read = source.read(
-          state.checkpoint + 1, {.events = page_events, .bytes = page_bytes},
-          [&](const record_view& record) {
-            try {
-              auto problem = of->apply(t.get(), record);
-              if (problem)
-                stopped = problem->machine
-                              ? *problem->machine
-                              : storage_error{storage_error_kind::stopped,
-                                              "event " + std::to_string(record.position) + " (" +
-                                                  record.type->name + "): " + problem->why +
-                                                  ". Mend the projection, or let it skip failures",
-                                              record.position};
-            } catch (const lmdb_error& error) {
-              stopped = storage_error{
-                  error.out_of_space() ? storage_error_kind::full : storage_error_kind::io,
-                  std::string{"cannot write inline projections: "} + error.what()};
-            }
-            return !stopped;
-          });
+      std::optional<lmdb_error> machine;
+      auto read = source.read(state.checkpoint + 1, {.events = page_events, .bytes = page_bytes},
+                              [&](const record_view& record) {
+                                try {
+                                  auto problem = of->apply(t.get(), record);
+                                  if (problem && problem->machine_code != 0)
+                                    machine.emplace(problem->machine_code, "write a row");
+                                  else if (problem)
+                                    stopped = storage_error{
+                                        storage_error_kind::stopped,
+                                        "event " + std::to_string(record.position) + " (" +
+                                            record.type->name + "): " + problem->why +
+                                            ". Mend the projection, or let it skip failures",
+                                        record.position};
+                                } catch (const lmdb_error& error) {
+                                  machine = error;
+                                }
+                                return !stopped && !machine;
+                              });
+      if (machine)
+        throw lmdb_error{*machine};
       if (stopped)
         return stopped;
       if (!read)
@@ -219,8 +220,8 @@ bool inline_rows::wants(const stored_type& type) {
 std::optional<std::string> inline_rows::apply(MDB_txn* transaction, const record_view& record) {
   for (auto& of : groups_) {
     if (auto problem = of->apply(transaction, record)) {
-      if (problem->machine)
-        throw lmdb_error{MDB_MAP_FULL, problem->why};
+      if (problem->machine_code != 0)
+        throw lmdb_error{problem->machine_code, "write a row"};
       return problem->why;
     }
   }

@@ -72,11 +72,11 @@ std::size_t default_map_bytes(unsigned share) {
   return std::max(reserved_for_all_bytes / share, smallest_map_bytes);
 }
 
-map_size sensible_map_size(map_size wanted) {
+map_size sensible_map_size(map_size wanted, unsigned share) {
   if (wanted.limit_bytes == 0)
     wanted.limit_bytes = largest_map_bytes;
   if (wanted.reserve_bytes == 0)
-    wanted.reserve_bytes = default_map_bytes(1);
+    wanted.reserve_bytes = default_map_bytes(share);
   wanted.reserve_bytes = std::min(wanted.reserve_bytes, wanted.limit_bytes);
   return wanted;
 }

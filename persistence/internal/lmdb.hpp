@@ -10,6 +10,7 @@
 // another process has made it larger. Both wait for the transactions of this process to end, so
 // nothing in a map may be kept longer than its transaction.
 
+#include <microlith/persistence/error.hpp>
 #include <microlith/persistence/internal/map_gate.hpp>
 
 #include <lmdb.h>
@@ -34,6 +35,19 @@ class lmdb_error : public std::runtime_error {
   [[nodiscard]] bool out_of_space() const;
   /// The map is full, and `environment::grow` may help.
   [[nodiscard]] bool map_full() const { return code_ == MDB_MAP_FULL; }
+
+ private:
+  int code_;
+};
+
+/// What LMDB says to a function on rows: the function sees a storage_exception.
+class row_failure : public storage_exception {
+ public:
+  explicit row_failure(const lmdb_error& error)
+      : storage_exception{{error.out_of_space() ? storage_error_kind::full : storage_error_kind::io,
+                           error.what()}},
+        code_{error.code()} {}
+  [[nodiscard]] int code() const { return code_; }
 
  private:
   int code_;
@@ -64,8 +78,8 @@ struct map_size {
   std::size_t limit_bytes = 0;
 };
 
-/// With what is sensible where the user says nothing (0).
-[[nodiscard]] map_size sensible_map_size(map_size wanted);
+/// With what is sensible where the user says nothing (0); `share` as above.
+[[nodiscard]] map_size sensible_map_size(map_size wanted, unsigned share = 1);
 
 struct environment_options {
   std::size_t map_bytes = 0;        ///< reserved at first; less where there is not as much

@@ -19,18 +19,19 @@ std::optional<storage_error> lmdb_journal::open_inline(
                    file_->directory().string() + ": " + problem.text;
     return problem;
   };
-  try {
-    inline_ = std::make_unique<inline_rows>(projections, file_->env());
-    for (;;) {
-      auto problem = inline_->catch_up(*this);
-      if (!problem)
-        return std::nullopt;
-      if (problem->kind != storage_error_kind::full || !file_->grow())
+  for (;;) {
+    try {
+      if (!inline_)
+        inline_ = std::make_unique<inline_rows>(projections, file_->env());
+      if (auto problem = inline_->catch_up(*this))
         return refuse(std::move(*problem));
+      return std::nullopt;
+    } catch (const lmdb_error& error) {
+      if (error.map_full() && file_->grow())
+        continue;
+      return refuse({error.out_of_space() ? storage_error_kind::full : storage_error_kind::unusable,
+                     error.what()});
     }
-  } catch (const lmdb_error& error) {
-    return refuse({error.out_of_space() ? storage_error_kind::full : storage_error_kind::unusable,
-                   error.what()});
   }
 }
 

@@ -181,6 +181,27 @@ BOOST_AUTO_TEST_CASE(events_of_the_past_that_cannot_be_applied_stop_the_start_or
   BOOST_TEST(skipped[1].position == 3U);
 }
 
+BOOST_AUTO_TEST_CASE(the_map_grows_for_rows_at_opening_and_with_appends) {
+  auto name = [](int i) { return std::string(200, 'x') + std::to_string(i); };
+  auto open_small = [&](std::vector<projection_group> inlined) {
+    return open_journal({.directory = directory.path(),
+                         .map_reserve_bytes = 128 * 1024,
+                         .inline_projections = std::move(inlined),
+                         .merge_in_background = false,
+                         .sync = false});
+  };
+  {
+    auto j = open_small({});
+    for (int i = 0; i < 400; ++i)
+      append_ok(*j, making(name(i)));
+  }
+  auto j = open_small({projection_group{things_projection()}});
+  BOOST_TEST(rows(*j).size() == 400U);
+  for (int i = 400; i < 1200; ++i)
+    append_ok(*j, making(name(i)));
+  BOOST_TEST(rows(*j).size() == 1200U);
+}
+
 BOOST_AUTO_TEST_CASE(too_many_tables_are_refused) {
   projection many{"many", 1};
   constexpr std::string_view names[]{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k",

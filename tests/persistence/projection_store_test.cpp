@@ -402,4 +402,67 @@ BOOST_AUTO_TEST_CASE(a_full_map_is_an_error_that_goes_away_with_more_room) {
   BOOST_TEST(rows_of(*store).size() == 400U);
 }
 
+BOOST_AUTO_TEST_CASE(the_map_grows_with_the_rows_also_while_they_are_built_again) {
+  auto opened = microlith::projection_store::open(
+      things_projection(), {.directory = directory.path(), .map_reserve_bytes = 128 * 1024},
+      *source);
+  BOOST_TEST_REQUIRE(opened.has_value());
+  for (int i = 0; i < 1000; ++i)
+    make(*source, std::string(200, 'x') + std::to_string(i));
+  catch_up(**opened, *source, 300);
+  BOOST_TEST(rows_of(**opened).size() == 1000U);
+  BOOST_TEST((*opened)->rebuild(*source).has_value());
+  BOOST_TEST(rows_of(**opened).size() == 1000U);
+}
+
+BOOST_AUTO_TEST_CASE(the_map_grows_in_the_middle_of_a_page_of_which_an_event_fails) {
+  projection p{"things", 1};
+  p.keeps(things).skips_failures().on<thing_made_event>(
+      [](const thing_made_event& e, write_transaction& t) {
+        if (e.name == "bad")
+          throw std::runtime_error{"no"};
+        things.put(t, e.name, {1});
+      });
+  auto opened = microlith::projection_store::open(
+      p, {.directory = directory.path(), .map_reserve_bytes = 128 * 1024}, *source);
+  BOOST_TEST_REQUIRE(opened.has_value());
+  for (int i = 0; i < 500; ++i)
+    make(*source, i == 250 ? "bad" : std::string(200, 'x') + std::to_string(i));
+  catch_up(**opened, *source);
+  BOOST_TEST(rows_of(**opened).size() == 499U);
+  BOOST_TEST((*opened)->skipped_count() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_map_does_not_grow_past_its_limit_and_goes_on_where_that_is_raised) {
+  auto open = [&](std::size_t limit) {
+    auto opened = microlith::projection_store::open(
+        things_projection(),
+        {.directory = directory.path(), .map_limit_bytes = limit, .map_reserve_bytes = 128 * 1024},
+        *source);
+    BOOST_TEST_REQUIRE(opened.has_value());
+    return std::move(*opened);
+  };
+  for (int i = 0; i < 2000; ++i)
+    make(*source, std::string(200, 'x') + std::to_string(i));
+  {
+    auto store = open(512 * 1024);
+    std::optional<storage_error> refused;
+    while (!refused) {
+      auto progress = store->catch_up(*source, 50);
+      if (!progress)
+        refused = progress.error();
+    }
+    BOOST_TEST((refused->kind == storage_error_kind::full));
+    BOOST_TEST(refused->text.find("Make room") != std::string::npos);
+    BOOST_TEST(fs::file_size(directory.path() / "projections" / "things" / "data.mdb") <=
+               512U * 1024U);
+    // What it has is served, and nothing of what it has not.
+    BOOST_TEST(rows_of(*store).size() == store->checkpoint());
+    BOOST_TEST(store->checkpoint() > 300U);
+  }
+  auto store = open(std::size_t{4} << 20);
+  catch_up(*store, *source);
+  BOOST_TEST(rows_of(*store).size() == 2000U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -116,6 +116,39 @@ BOOST_AUTO_TEST_CASE(a_full_map_says_so_and_serves_what_it_has) {
   BOOST_TEST(store->count() == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(the_map_grows_up_to_its_limit) {
+  auto open_small = [&](std::size_t limit) {
+    auto opened = microlith::snapshot_store::open({.directory = directory.path(),
+                                                   .map_limit_bytes = limit,
+                                                   .map_reserve_bytes = 128 * 1024,
+                                                   .sync = false},
+                                                  epoch);
+    BOOST_TEST_REQUIRE(opened.has_value());
+    return std::move(*opened);
+  };
+  const std::string large(50'000, 'x');
+  std::uint64_t kept_until_full = 0;
+  {
+    auto store = open_small(std::size_t{1} << 20);
+    for (std::optional<storage_error> refused; !refused;) {
+      auto next = kept(std::to_string(kept_until_full), 1, large);
+      if (auto written = store->put(std::span{&next, 1}); !written)
+        refused = written.error();
+      else
+        ++kept_until_full;
+      if (refused)
+        BOOST_TEST((refused->kind == storage_error_kind::full));
+    }
+    BOOST_TEST(kept_until_full > 10U);
+    BOOST_TEST(store->count() == kept_until_full);
+  }
+  auto store = open_small(0);
+  for (int i = 0; i < 40; ++i)
+    put(*store, kept("more " + std::to_string(i), 1, large));
+  BOOST_TEST(store->count() == kept_until_full + 40);
+  BOOST_TEST(store->find("0", fingerprint).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_state_that_is_too_large_is_not_kept) {
   auto store = open();
   put(*store, kept("a", 10, std::string(max_snapshot_bytes + 1, 'x')));

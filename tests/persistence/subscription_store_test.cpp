@@ -244,4 +244,44 @@ BOOST_AUTO_TEST_CASE(derived_ids_are_the_same_whenever_they_are_made) {
   BOOST_TEST(to_string(id)[14] == '7');
 }
 
+BOOST_AUTO_TEST_CASE(the_map_grows_up_to_its_limit_and_a_full_one_loses_nothing) {
+  auto open_small = [&](std::size_t limit) {
+    auto opened = microlith::subscription_store::open("mails",
+                                                      {.directory = directory.path(),
+                                                       .map_limit_bytes = limit,
+                                                       .map_reserve_bytes = 64 * 1024,
+                                                       .sync = false},
+                                                      *source);
+    BOOST_TEST_REQUIRE(opened.has_value());
+    return std::move(*opened);
+  };
+  auto key_of = [](std::uint64_t i) { return std::string(900, 'k') + std::to_string(i); };
+  const positions at{3};
+  std::uint64_t held = 0;
+  {
+    auto store = open_small(std::size_t{1} << 20);
+    for (std::optional<storage_error> refused; !refused; held += refused ? 0U : 1U) {
+      if (auto done = store->hold({.key = key_of(held), .parked = true, .attempts = 1}, at); !done)
+        refused = done.error();
+      if (refused) {
+        BOOST_TEST((refused->kind == storage_error_kind::full));
+        BOOST_TEST(refused->text.find("Make room") != std::string::npos);
+      }
+    }
+    BOOST_TEST(held > 200U);
+    BOOST_TEST(store->parked_keys() == held);
+    BOOST_TEST(store->find(key_of(held - 1)).value().has_value());
+    BOOST_TEST(!store->find(key_of(held)).value().has_value());
+  }
+  auto store = open_small(0);
+  BOOST_TEST(store->parked_keys() == held);
+  for (int i = 0; i < 1000; ++i)
+    hold(*store, "more " + key_of(static_cast<std::uint64_t>(i)), at);
+  save(*store, *source, 10);
+  BOOST_TEST(store->held_events() == held + 1000);
+  for (std::uint64_t i = 0; i < held; ++i)
+    BOOST_TEST(store->drop(key_of(i)).value() == 1U);
+  BOOST_TEST(store->held_events() == 1000U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
