@@ -1,5 +1,6 @@
 #include <microlith/actors/caf.hpp>
 #include <microlith/actors/internal/actors_part.hpp>
+#include <microlith/actors/internal/cluster/cluster_start.hpp>
 #include <microlith/actors/node.hpp>
 #include <microlith/persistence/memory_journal.hpp>
 #include <microlith/persistence/owner.hpp>
@@ -34,6 +35,10 @@ class node_assembly {
     part.system.emplace(part.config);
     if (part.deterministic())
       part.epoch_steady_ = part.now();
+    if (part.deterministic() && part.others && part.others->wiring() != nullptr) {
+      part.steps = make_steps(part.test_scheduler());
+      part.others->wiring()->join(*part.steps);
+    }
     part.timekeeper = spawn_timekeeper(of);
     part.callbacks = spawn_callbacks(of);
     part.talks = std::make_unique<conversations>(
@@ -57,15 +62,24 @@ class node_assembly {
     }
   }
 
+  static void join_cluster(runtime& of, cluster_setup setup) {
+    auto& part = *of.actors_;
+    part.others = std::make_shared<cluster>(of, std::move(setup));
+  }
+
   static void drain(runtime::actors_part& part) {
     auto idle = [&part, durables = part.durables.get()] {
       return std::all_of(part.buses.begin(), part.buses.end(),
                          [](const bus_part& bus) { return bus.admitted.in_flight() == 0; }) &&
              std::all_of(durables->begin(), durables->end(),
-                         [](const auto& each) { return each.second->in_flight.load() == 0; });
+                         [](const auto& each) { return each.second->in_flight.load() == 0; }) &&
+             (!part.others || (part.others->handling() == 0 && part.others->appending() == 0));
     };
+    if (part.others)
+      part.others->announce_stop();
     if (part.deterministic()) {
-      part.test_scheduler().run();
+      while (part.step()) {
+      }
       return;
     }
     auto until = std::chrono::steady_clock::now() + part.options.drain;
@@ -118,6 +132,8 @@ class node_assembly {
     stop(part.snapshotter);
     stop(part.timekeeper);
     stop(part.callbacks);
+    if (part.others)
+      part.others->quit();
     if (part.deterministic())
       part.test_scheduler().run();
     else
@@ -135,7 +151,11 @@ class node_assembly {
     part.talks->stop();
     part.close_callbacks();
     part.close_pool();
+    if (part.others)
+      part.others->stop();
     quit(part);
+    if (part.steps)
+      part.others->wiring()->leave(*part.steps);
   }
 
   static void close(runtime& of) {
@@ -230,11 +250,26 @@ result<void, failure> host_durable(internal::runtime& node, const durable_subscr
   return {};
 }
 
+// What another node sends is of this program's types, also where no component here mentions them.
+void learn_program_types(internal::runtime::actors_part& part) {
+  part.catalog.update([](type_catalog& catalog) {
+    for (const auto* type : program_types()) {
+      if (catalog.find(type->name) == nullptr)
+        static_cast<void>(catalog.add(*type));
+    }
+  });
+}
+
 }  // namespace
 
 struct node::hosted {
   std::optional<data_owner> owner;
-  std::vector<subscription> subscriptions;
+  std::mutex mutex;
+  std::vector<subscription> subscriptions;  // under the mutex, as is the next
+  std::vector<component> waiting;           // for the journal of another node
+
+  [[nodiscard]] result<void, failure> add(internal::runtime& node, const component& added);
+  void add_waiting(internal::runtime& node);
 };
 
 result<node, storage_error> node::start(node_options options, std::vector<component> components) {
@@ -247,6 +282,14 @@ result<node, storage_error> node::start(node_options options, std::vector<compon
       return owner.error();
     made.hosted_->owner.emplace(std::move(*owner));
   }
+  std::optional<internal::cluster_setup> setup;
+  if (options.cluster) {
+    auto planned = internal::plan_cluster(*options.cluster, components);
+    if (!planned)
+      return planned.error();
+    options.name = planned->node;
+    setup = std::move(*planned);
+  }
   auto wrap = options.wrap_journal;
   auto map_bytes = options.journal_map_bytes;
   bool in_background = options.scheduler == scheduling::threads;
@@ -257,7 +300,12 @@ result<node, storage_error> node::start(node_options options, std::vector<compon
       return storage_error{.kind = storage_error_kind::unusable,
                            .text = to_string(learned.error())};
   }
-  if (data.empty()) {
+  if (setup)
+    internal::node_assembly::join_cluster(*made.runtime_, std::move(*setup));
+  bool elsewhere = part.others && !part.others->has_journal();
+  if (elsewhere) {
+    part.journal = part.others->make_journal();
+  } else if (data.empty()) {
     part.journal = make_memory_journal();
   } else {
     std::vector<projection_group> inlined;
@@ -274,14 +322,32 @@ result<node, storage_error> node::start(node_options options, std::vector<compon
       return opened.error();
     part.journal = std::move(*opened);
   }
-  if (wrap)
+  if (wrap && !elsewhere)
     part.journal = wrap(std::move(part.journal));
+  if (part.others)
+    learn_program_types(part);
   internal::node_assembly::start_actors(*made.runtime_);
   for (const auto& each : components) {
+    if (part.others && !part.others->hosts(each.name()))
+      continue;
+    if (elsewhere && internal::needs_journal(each)) {
+      made.hosted_->waiting.push_back(each);
+      continue;
+    }
     if (auto ok = made.host(each); !ok) {
       made.stop();
       return storage_error{.kind = storage_error_kind::unusable, .text = ok.error().text};
     }
+  }
+  if (part.others) {
+    auto links = internal::make_links(*part.system, part.others->setup());
+    if (!links) {
+      made.stop();
+      return links.error();
+    }
+    part.others->start(std::move(*links), [&at = *made.runtime_, hosted = made.hosted_.get()] {
+      hosted->add_waiting(at);
+    });
   }
   return made;
 }
@@ -325,8 +391,9 @@ event_bus node::events() const {
   return event_bus{runtime_};
 }
 
-result<void, failure> node::host(const component& added) {
-  auto& part = runtime_->actors();
+result<void, failure> node::hosted::add(internal::runtime& node, const component& added) {
+  std::lock_guard lock{mutex};
+  auto& part = node.actors();
   if (auto learned = learn_types(part, added); !learned)
     return failure{.kind = failure_kind::handler_failed,
                    .certainty = certainty::not_done,
@@ -358,20 +425,27 @@ result<void, failure> node::host(const component& added) {
     auto projector = std::make_shared<internal::projector_part>();
     projector->store = std::move(*store);
     projector->checkpoint.store(projector->store->checkpoint());
-    projector->actor = internal::spawn_projector(*runtime_, *projector);
-    caf::anon_send(projector->actor, internal::bell_atom::value);
-    if (projector->store->rebuild_wanted())
-      caf::anon_send(projector->actor, internal::rebuild_atom::value);
-    part.projectors.update([&](internal::projector_table& table) {
-      table.emplace(definition.name(), std::move(projector));
+    part.unless_retired([&] {
+      projector->actor = internal::spawn_projector(node, *projector);
+      caf::anon_send(projector->actor, internal::bell_atom::value);
+      if (projector->store->rebuild_wanted())
+        caf::anon_send(projector->actor, internal::rebuild_atom::value);
+      part.projectors.update([&](internal::projector_table& table) {
+        table.emplace(definition.name(), std::move(projector));
+      });
     });
+    if (projector)
+      return failure{.kind = failure_kind::stopped,
+                     .certainty = certainty::not_done,
+                     .text = "the node has stopped: it cannot host " + added.name() + " any more",
+                     .message = {}};
   }
   for (const auto& definition : added.durable_subscriptions()) {
-    if (auto ok = host_durable(*runtime_, definition, added.name()); !ok)
+    if (auto ok = host_durable(node, definition, added.name()); !ok)
       return ok;
   }
-  internal::hosting at{.node = *runtime_,
-                       .subscriptions = hosted_->subscriptions,
+  internal::hosting at{.node = node,
+                       .subscriptions = subscriptions,
                        .rows_of = [&part](const std::string& name) -> internal::hosted_rows {
                          if (const auto* rows = part.journal->rows_of(name))
                            return {*rows, false};
@@ -421,15 +495,44 @@ result<void, failure> node::drop_parked(const std::string& subscription, const s
   return about_parked(subscription, key, true, position);
 }
 
+// The journal has come within reach.
+void node::hosted::add_waiting(internal::runtime& node) {
+  std::vector<component> all;
+  {
+    std::lock_guard lock{mutex};
+    std::swap(all, waiting);
+  }
+  for (const auto& each : all) {
+    if (auto ok = add(node, each); !ok)
+      node.actors().log(log_level::error,
+                        "component " + each.name() + " cannot start: " + ok.error().text);
+  }
+}
+
+result<void, failure> node::host(const component& added) {
+  return hosted_->add(*runtime_, added);
+}
+
+bool node::hosts(std::string_view component) const {
+  const auto& part = runtime_->actors();
+  return !part.others || part.others->hosts(component);
+}
+
 std::size_t node::run() {
-  return runtime_->actors().test_scheduler().run();
+  std::size_t steps = 0;
+  while (runtime_->actors().step())
+    ++steps;
+  return steps;
 }
 
 void node::advance(std::chrono::milliseconds time) {
-  auto& scheduler = runtime_->actors().test_scheduler();
-  scheduler.run();
-  scheduler.advance_time(time);
-  scheduler.run();
+  auto& part = runtime_->actors();
+  run();
+  if (part.steps)
+    part.others->wiring()->advance(time);
+  else
+    part.test_scheduler().advance_time(time);
+  run();
 }
 
 const journal& node::journal() const {
@@ -504,8 +607,27 @@ statistics node::statistics() const {
   all.late_answers = part.counters.late_answers.load();
   all.missed_by_subscribers = part.counters.missed_by_subscribers.load();
   all.handler_exceptions = part.counters.handler_exceptions.load();
+  all.dropped_for_nodes = part.counters.dropped_for_nodes.load();
+  if (part.others) {
+    all.in_flight["forwarded"] = part.others->forwarded();
+    all.in_flight["for other nodes"] = part.others->handling();
+    all.in_flight["appends elsewhere"] = part.others->appending();
+  }
   all.commit_batch_events = part.counters.commit_batch_events.snapshot();
   all.commit_duration_seconds = part.counters.commit_duration_seconds.snapshot();
+  return all;
+}
+
+cluster_status node::cluster() const {
+  const auto& part = runtime_->actors();
+  if (!part.others)
+    return {};
+  auto all = part.others->status();
+  if (hosted_) {
+    std::lock_guard lock{hosted_->mutex};
+    for (const auto& each : hosted_->waiting)
+      all.waiting.push_back(each.name());
+  }
   return all;
 }
 

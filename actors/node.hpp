@@ -10,6 +10,7 @@
 // Under the deterministic scheduler nothing runs by itself: `run` and `advance` make the steps, and
 // a blocking wait makes them until it ends, in virtual time.
 
+#include <microlith/actors/cluster_status.hpp>
 #include <microlith/actors/command_bus.hpp>
 #include <microlith/actors/component.hpp>
 #include <microlith/actors/event_bus.hpp>
@@ -43,10 +44,15 @@ class node {
   /// Hosts one more component, now.
   [[nodiscard]] result<void, failure> host(const component& added);
 
+  /// Whether a component has its place here: in a cluster, on the node that its file says.
+  [[nodiscard]] bool hosts(std::string_view component) const;
+
   /// Stops in order; see above. Any thread that is not a handler's; a second call does nothing.
   void stop();
 
   [[nodiscard]] microlith::statistics statistics() const;
+  /// What it knows of the other nodes; of itself alone where there are none.
+  [[nodiscard]] cluster_status cluster() const;
   [[nodiscard]] const microlith::journal& journal() const;
   /// The rows of a hosted projection; null where there is none of this name.
   [[nodiscard]] const projection_rows* rows(const std::string& projection) const;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace microlith {
@@ -18,6 +19,21 @@ enum class log_level : std::uint8_t { debug, info, warning, error };
 enum class scheduling : std::uint8_t {
   threads,        ///< real threads, real time
   deterministic,  ///< one step after the other on the calling thread, virtual time: for tests
+};
+
+namespace internal {
+class cluster_wiring;
+}
+
+/// Which node of which cluster a process is.
+struct cluster_options {
+  std::filesystem::path file = {};  ///< the cluster file; see README.md
+  std::string node = {};            ///< one of its nodes
+  /// Links beyond loopback may do without TLS.
+  bool insecure = false;
+  /// What the file holds, instead of reading it; for tests, as is `wiring`.
+  std::string text = {};
+  std::shared_ptr<internal::cluster_wiring> wiring = {};
 };
 
 struct node_options {
@@ -37,6 +53,8 @@ struct node_options {
   /// subscription; the index twice as much. 0: what the machine has.
   std::size_t journal_map_bytes = 0;
   scheduling scheduler = scheduling::threads;
+  /// Empty: one process with all components, and no links.
+  std::optional<cluster_options> cluster = {};
   /// Called from any thread. Empty: nothing is logged.
   std::function<void(log_level, const std::string&)> log = {};
   /// Wraps the journal that the node opened, e.g. with one that fails on demand, in tests.

@@ -68,7 +68,8 @@ struct statistics {
   std::uint64_t late_answers = 0;       ///< messages whose wait had timed out
   std::uint64_t missed_by_subscribers = 0;
   std::uint64_t handler_exceptions = 0;
-  histogram commit_batch_events;  ///< events per commit
+  std::uint64_t dropped_for_nodes = 0;  ///< not told to another node that was out of reach too long
+  histogram commit_batch_events;        ///< events per commit
   histogram commit_duration_seconds;
 };
 
@@ -112,6 +113,7 @@ struct statistics_counters {
   std::atomic<std::uint64_t> late_answers{0};
   std::atomic<std::uint64_t> missed_by_subscribers{0};
   std::atomic<std::uint64_t> handler_exceptions{0};
+  std::atomic<std::uint64_t> dropped_for_nodes{0};
   histogram_counter<12> commit_batch_events{{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000}};
   histogram_counter<12> commit_duration_seconds{
       {.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .5, 1}};

@@ -34,11 +34,20 @@ struct principal {
   friend bool operator==(const principal&, const principal&) = default;
 };
 
+/// A link that a message, or one that it descends from, came over. Not journaled.
+struct hop {
+  std::string node;          ///< that sent it
+  message_id message;        ///< which message it was; empty where only the node matters
+  std::uint64_t ticket = 0;  ///< the sender's number for it
+  std::shared_ptr<const hop> before;
+};
+
 /// What all messages of a conversation share, and inherit from the first one.
 struct conversation_facts {
   std::string origin;  ///< name of the node where the conversation began
   microlith::principal principal;
   std::map<std::string, std::string> headers;  ///< free, e.g. a trace id
+  std::shared_ptr<const hop> came_by = {};     ///< the newest link; null: none so far
 };
 
 using steady_time = std::chrono::steady_clock::time_point;

@@ -1,7 +1,43 @@
 #include <microlith/messages/json.hpp>
 #include <microlith/messages/message_type.hpp>
 
+#include <map>
+#include <mutex>
+
 namespace microlith {
+
+namespace {
+
+// Built at its first use: types are added while other translation units are being initialized.
+struct type_registry {
+  std::mutex mutex;
+  std::map<std::string_view, const message_type*> newest;
+};
+
+type_registry& all_program_types() {
+  static type_registry all;
+  return all;
+}
+
+}  // namespace
+
+std::vector<const message_type*> program_types() {
+  auto& all = all_program_types();
+  std::lock_guard lock{all.mutex};
+  std::vector<const message_type*> types;
+  for (const auto& [name, type] : all.newest)
+    types.push_back(type);
+  return types;
+}
+
+bool internal::add_program_type(const message_type& type) {
+  auto& all = all_program_types();
+  std::lock_guard lock{all.mutex};
+  auto [there, added] = all.newest.emplace(type.name, &type);
+  if (!added && there->second->version < type.version)
+    there->second = &type;
+  return true;
+}
 
 std::string message_type::print(const void* body) const {
   return internal::print_erased(body, visit);

@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace microlith {
 
@@ -26,6 +27,7 @@ struct message_type {
   std::string_view name;
   message_kind kind = message_kind::command;
   std::uint16_t version = 1;
+  std::uint16_t oldest = 1;  ///< version that can still be read
   bool holds_secret = false;
   const microlith::schema* schema = nullptr;  ///< with its fingerprint
 
@@ -38,6 +40,8 @@ struct message_type {
   std::string (*stream)(const void* body) = nullptr;
   /// Shows a body to a visitor, field by field.
   void (*visit)(const void* body, value_visitor& visitor) = nullptr;
+  /// The schema of a version from `oldest` on; null for another one.
+  const microlith::schema* (*schema_of_version)(std::uint16_t version) = nullptr;
 
   /// Secrets appear as "***".
   [[nodiscard]] std::string print(const void* body) const;
@@ -45,14 +49,42 @@ struct message_type {
   [[nodiscard]] boost::json::value to_json(const void* body) const;
 };
 
+/// All types that the program's code mentions, the newest version of each name, by name. Complete
+/// from the beginning of `main` on.
+[[nodiscard]] std::vector<const message_type*> program_types();
+
+namespace internal {
+
+/// Called once a type, before `main`.
+bool add_program_type(const message_type& type);
+
+template <any_message T>
+struct in_program {
+  static const bool value;
+};
+
+template <any_message T>
+const schema* schema_of_version(std::uint16_t version) {
+  if (version == wire_version<T>)
+    return &schema_of<T>();
+  if constexpr (has_previous<T>)
+    return schema_of_version<typename T::previous>(version);
+  else
+    return nullptr;
+}
+
+}  // namespace internal
+
 template <any_message T>
 [[nodiscard]] const message_type& type_of() {
+  static_cast<void>(&internal::in_program<T>::value);
   static_assert(!(event_message<T> && holds_secret<T>),
                 "an event is journaled: it cannot hold a secret");
   static const message_type type{
       .name = wire_name<T>,
       .kind = T::message::kind,
       .version = wire_version<T>,
+      .oldest = oldest_version<T>(),
       .holds_secret = holds_secret<T>,
       .schema = &schema_of<T>(),
       .encode = [](const void* body, bytes& out) { encode_to(out, *static_cast<const T*>(body)); },
@@ -65,8 +97,12 @@ template <any_message T>
       },
       .stream = internal::stream_function<T>(),
       .visit = &internal::visit_erased<T>,
+      .schema_of_version = &internal::schema_of_version<T>,
   };
   return type;
 }
+
+template <any_message T>
+const bool internal::in_program<T>::value = internal::add_program_type(type_of<T>());
 
 }  // namespace microlith

@@ -20,6 +20,8 @@ std::string_view to_string(storage_error_kind kind) {
       return "schema_changed";
     case storage_error_kind::stopped:
       return "stopped";
+    case storage_error_kind::unreachable:
+      return "unreachable";
   }
   return "unknown";
 }

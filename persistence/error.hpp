@@ -20,6 +20,7 @@ enum class storage_error_kind : std::uint8_t {
   io,              ///< the machine could not read or write; open again to find out what is there
   schema_changed,  ///< a type's layout changed without a new version
   stopped,         ///< a projection met an event that it cannot apply
+  unreachable,     ///< the node that has the journal cannot be reached
 };
 
 [[nodiscard]] std::string_view to_string(storage_error_kind kind);

@@ -42,6 +42,7 @@ struct record_view {
   std::uint32_t key = 0;             ///< of the key that the body is encrypted with; 0: it is not
   std::span<const std::byte> facts;  ///< origin, principal, headers; see facts_of
   std::span<const std::byte> body;
+  std::span<const std::byte> stored;  ///< all of it, as stored, checksum first: to be passed on
 };
 
 /// Origin, principal and headers of a record.

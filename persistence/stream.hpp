@@ -26,6 +26,9 @@ class expected_version {
     return rule_ == rule::any || (rule_ == rule::exists ? actual > 0 : actual == version_);
   }
 
+  /// The version where exactly one is expected.
+  [[nodiscard]] constexpr std::uint64_t version() const { return version_; }
+
   /// "any version", "no events", "at least one event", "version 7"
   [[nodiscard]] std::string text() const;
 

@@ -1,6 +1,7 @@
 // Admission given back, messages on their way, the clock, and lent actors.
 
 #include <microlith/actors/internal/actors_part.hpp>
+#include <microlith/actors/internal/cluster/cluster.hpp>
 
 namespace microlith::internal {
 
@@ -76,16 +77,30 @@ void runtime::actors_part::finished(const envelope& message, accepted how) {
 
 void runtime::actors_part::concluded(const envelope& cause, std::span<const envelope* const> caused,
                                      const std::optional<accepted>& how, steady_time now) {
+  bool of_another_node = others && came_over_a_link(cause);
   // Who has its answer may send the next at once: there must be room for it.
-  if (how)
+  if (how && !of_another_node)
     release(cause);
   talks->conclude(cause.head().correlation, caused, cause.head().id, how, now);
+  if (!others)
+    return;
+  for (const auto* message : caused)
+    others->publish(*message);
+  if (how && of_another_node)
+    others->finished(cause, *how);
 }
 
 void runtime::actors_part::failed(const envelope& message, failure why) {
   why.message = message.head().id;
-  release(message);
-  talks->fail(message.head().correlation, message.head().root, std::move(why), now());
+  const auto& head = message.head();
+  bool of_another_node = others && came_over_a_link(message);
+  if (!of_another_node)
+    release(message);
+  bool dealt_with = talks->fail(head.correlation, head.root, why, now());
+  if (of_another_node)
+    others->failed(message, why);  // the node that sent it goes on from here
+  else if (others && !dealt_with)
+    others->pass_failure(message, why);
 }
 
 bool runtime::actors_part::begins(const envelope& message, opening how) {
@@ -111,17 +126,22 @@ bool runtime::actors_part::begins(const envelope& message, opening how) {
 void runtime::actors_part::replay(const envelope& cause, const already_appended& before) {
   auto correlation = cause.head().correlation;
   auto known = catalog.get();
+  auto pass = [&](const envelope& event) {
+    talks->pass(event, now());
+    if (others)
+      others->pass_on(event, cause.head());
+  };
   auto from = before.first_position;
   while (from != 0 && from <= before.last_position) {
     auto read = journal->read(from, {.events = before.last_position - from + 1},
                               [&](const record_view& record) {
                                 if (auto event = to_envelope(record, *known)) {
                                   if (event->head().correlation == correlation) {
-                                    talks->pass(*event, now());
+                                    pass(*event);
                                   } else {
                                     auto head = event->head();
                                     head.correlation = correlation;
-                                    talks->pass(event->with_head(std::move(head)), now());
+                                    pass(event->with_head(std::move(head)));
                                   }
                                 }
                                 return record.position < before.last_position;
@@ -136,14 +156,40 @@ void runtime::actors_part::forward(bus_kind kind, envelope message) {
   auto& to = bus(kind);
   if (message.type().kind == message_kind::response) {
     talks->pass(message, now());
+    if (others)
+      others->pass_on(message, message.head());
     return;
   }
   to.deliver(std::move(message));
 }
 
 void runtime::actors_part::append(append_job&& job) {
+  if (others && !others->has_journal()) {
+    others->append(std::move(job));
+    return;
+  }
   if (to_append.push(std::move(job)))
     caf::anon_send(writer, bell_atom::value);
+}
+
+void runtime::actors_part::ring_projectors() {
+  for (const auto& [name, projector] : *projectors.get()) {
+    if (!projector->rung.exchange(true, std::memory_order_acq_rel))
+      caf::anon_send(projector->actor, bell_atom::value);
+  }
+}
+
+void runtime::actors_part::routes_changed() {
+  if (others)
+    others->routes_changed();
+}
+
+bool runtime::actors_part::step() {
+  return steps ? others->wiring()->step() : test_scheduler().try_run_once();
+}
+
+bool runtime::actors_part::jump() {
+  return steps ? others->wiring()->jump() : test_scheduler().trigger_timeout();
 }
 
 void runtime::actors_part::log(log_level level, const std::string& text) const {

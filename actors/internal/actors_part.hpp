@@ -180,6 +180,9 @@ struct durable_part : shared_trouble {
 
 using durable_table = std::map<std::string, std::shared_ptr<durable_part>>;
 
+class cluster;
+class stepped_node;
+
 struct runtime::actors_part {
   explicit actors_part(node_options options);
 
@@ -197,6 +200,8 @@ struct runtime::actors_part {
   std::mutex snapshots_mutex;                 ///< while the two are made
   std::unique_ptr<snapshot_store> snapshots;  ///< where a decider asks for them
   snapshotter_actor snapshotter;
+  std::shared_ptr<stepped_node> steps;        ///< where several deterministic nodes step as one
+  std::shared_ptr<internal::cluster> others;  ///< null: this node is alone
   writer_actor writer;
   inbox<append_job> to_append;
   workshop_actor workshop;
@@ -233,6 +238,14 @@ struct runtime::actors_part {
   /// Puts a message that a handler caused on its bus.
   void forward(bus_kind bus, envelope message);
   void append(append_job&& job);
+  /// The journal has grown.
+  void ring_projectors();
+  /// Something is served or listened to, or is no longer.
+  void routes_changed();
+  /// Deterministic scheduler only. One step of what is due; false: nothing is.
+  bool step();
+  /// Deterministic scheduler only. The clock jumps to what is due next; false: nothing will be.
+  bool jump();
   void log(log_level level, const std::string& text) const;
 
   /// Runs `handle` inside the handle middleware of a bus.

@@ -1,4 +1,5 @@
 #include <microlith/actors/internal/actors_part.hpp>
+#include <microlith/actors/internal/cluster/cluster.hpp>
 
 namespace microlith::internal {
 
@@ -48,6 +49,10 @@ void carry(bus_self self, envelope&& message) {
     return;
   }
   const auto* to = state.find(message.type());
+  if (!to && node.others) {
+    node.others->carry(std::move(message));
+    return;
+  }
   if (!to) {
     node.failed(message, {.kind = failure_kind::no_handler,
                           .certainty = certainty::not_done,

@@ -314,7 +314,7 @@ void conversations::refuse(correlation_id correlation, failure why, steady_time 
   auto id = why.message;
   // The one that runs is not refused.
   if (open(correlation, {.id = id, .once = true}) != opening::while_running)
-    fail(correlation, id, std::move(why), now);
+    static_cast<void>(fail(correlation, id, std::move(why), now));
 }
 
 opening conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now,
@@ -471,18 +471,19 @@ void conversations::conclude(correlation_id correlation, std::span<const envelop
   run(ended);
 }
 
-void conversations::fail(correlation_id correlation, message_id root, failure why,
+bool conversations::fail(correlation_id correlation, message_id root, failure why,
                          steady_time now) {
   endings ended;
+  bool dealt_with = false;
   {
     auto& in = shard_of(correlation);
     std::lock_guard lock{in.mutex};
     auto* at = in.find(correlation);
     if (!at)
-      return;
+      return false;
     // A handler that waits for this very message deals with its failure; only where none does, it
     // is the failure of the whole.
-    bool dealt_with = std::any_of(at->waits.begin(), at->waits.end(), [&](const auto& wait) {
+    dealt_with = std::any_of(at->waits.begin(), at->waits.end(), [&](const auto& wait) {
       return wait->precedes_its_dispatch() && wait->bound == why.message;
     });
     for (std::size_t i = 0; i < at->waits.size();) {
@@ -504,6 +505,7 @@ void conversations::fail(correlation_id correlation, message_id root, failure wh
     settle(in, *at, now);
   }
   run(ended);
+  return dealt_with;
 }
 
 void conversations::unsent(correlation_id correlation, failure why, steady_time now) {

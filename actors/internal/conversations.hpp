@@ -101,8 +101,9 @@ class conversations {
   void pass(const envelope& message, steady_time now);
 
   /// The handling of `why.message` failed; `root` is the dispatch from outside that it descends
-  /// from.
-  void fail(correlation_id correlation, message_id root, failure why, steady_time now);
+  /// from. True where a handler that waits for this very message deals with it.
+  [[nodiscard]] bool fail(correlation_id correlation, message_id root, failure why,
+                          steady_time now);
 
   /// A message that a handler sent never left: ends the waits for it, and nothing else.
   void unsent(correlation_id correlation, failure why, steady_time now);

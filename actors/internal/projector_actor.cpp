@@ -26,6 +26,9 @@ constexpr std::uint64_t max_step_events = 10'000;
 /// What the machine could not do is tried again after this long.
 constexpr std::chrono::milliseconds machine_retry{1'000};
 
+/// Before a journal that could not be reached is asked again.
+constexpr std::chrono::seconds unreachable_pause{1};
+
 void release(projector_state& state) {
   auto reached = state.part->checkpoint.load();
   auto ready = std::stable_partition(
@@ -91,6 +94,12 @@ void step(projector_self self) {
   state.part->rung.store(false, std::memory_order_release);
   auto skipped = state.part->store->skipped_count();
   auto done = state.part->store->catch_up(*node.journal, max_step_events);
+  if (!done && done.error().kind == storage_error_kind::unreachable) {
+    // The bell rings when the journal is within reach again; this is for an answer that was lost.
+    be_in_trouble(state, log_level::warning, to_string(done.error()));
+    self->delayed_send(self, unreachable_pause, bell_atom::value);
+    return;
+  }
   if (!done) {
     if (!may_pass(done.error())) {
       stop_projecting(state, done.error());

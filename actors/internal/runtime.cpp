@@ -2,6 +2,7 @@
 
 #include <microlith/actors/context.hpp>
 #include <microlith/actors/internal/actors_part.hpp>
+#include <microlith/actors/internal/cluster/cluster.hpp>
 
 #include <boost/unordered/unordered_flat_set.hpp>
 
@@ -85,8 +86,7 @@ std::optional<raw_answer> step_through(runtime::actors_part& node, wait_spec&& s
   auto wait = std::make_unique<stepped_wait>(answer);
   fill(*wait, std::move(spec), deadline);
   send(node.talks->wait(std::move(wait), node.now(), dispatch));
-  auto& scheduler = node.test_scheduler();
-  while (!*answer && (scheduler.try_run_once() || scheduler.trigger_timeout())) {
+  while (!*answer && (node.step() || node.jump())) {
   }
   return std::move(*answer);
 }
@@ -173,10 +173,15 @@ dispatch_result enter(runtime::actors_part& node, bus_part& bus, const envelope&
   if (node.closed.load(std::memory_order_acquire))
     return refused(failure_kind::stopped, message,
                    "the node is stopping; dispatch again when it has restarted");
-  if (bus.kind != bus_kind::event && !served(bus, message.type()))
+  bool served_here = bus.kind == bus_kind::event || served(bus, message.type());
+  if (!served_here && node.others) {
+    if (auto why = node.others->refuses(message))
+      return *why;
+  } else if (!served_here) {
     return refused(
         failure_kind::no_handler, message,
         "nobody serves " + std::string{message.type().name} + "; host the component that does");
+  }
   if (!bus.admitted.enter()) {
     node.counters.refused_overloaded.fetch_add(1, std::memory_order_relaxed);
     return refused(failure_kind::overloaded, message,

@@ -58,12 +58,14 @@ result<subscription, failure> runtime::serve(bus_kind kind, handler_definition d
   });
   if (!ok)
     return ok.error();
+  actors_->routes_changed();
   return subscription{[weak = weak_from_this(), kind, &type, actor] {
     auto self = weak.lock();
     if (!self || self->actors_->stopped.load(std::memory_order_acquire))
       return;
     auto& from = self->actors_->bus(kind);
     from.routes.update([&](route_table& table) { table.erase(&type); });
+    self->actors_->routes_changed();
     caf::anon_send(from.actor,
                    retire_message{[actor] { caf::anon_send(actor, stop_atom::value); }});
   }};
@@ -115,12 +117,14 @@ result<subscription, failure> runtime::serve(std::shared_ptr<const decider_defin
     retire();
     return ok.error();
   }
+  actors_->routes_changed();
   return subscription{[weak = weak_from_this(), served, retire, unroute] {
     auto self = weak.lock();
     if (!self || self->actors_->stopped.load(std::memory_order_acquire))
       return;
     auto& from = self->actors_->bus(bus_kind::command);
     unroute(from, served);
+    self->actors_->routes_changed();
     caf::anon_send(from.actor, retire_message{retire});
   }};
 }
@@ -153,12 +157,14 @@ subscription runtime::actors_part::add_subscriber(const message_type& type,
                                                   std::shared_ptr<live_subscriber> live,
                                                   std::weak_ptr<runtime> node) {
   subscribers.update([&](subscriber_table& table) { table[&type].push_back(live); });
+  routes_changed();
   return subscription{[weak = std::move(node), &type, live] {
     auto self = weak.lock();
     if (!self || self->actors_->stopped.load(std::memory_order_acquire))
       return;
     self->actors_->subscribers.update(
         [&](subscriber_table& table) { std::erase(table[&type], live); });
+    self->actors_->routes_changed();
     if (live->function)
       caf::anon_send(live->function, stop_atom::value);
   }};

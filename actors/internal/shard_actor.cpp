@@ -114,10 +114,11 @@ using shard_self = shard_actor::stateful_pointer<shard_state>;
 /// A command is prepared this often before it ends as a conflict.
 constexpr unsigned max_preparations = 8;
 
-failure undecidable(const envelope& message, std::string text) {
-  return {.kind = failure_kind::handler_failed,
+failure undecidable(const envelope& message, const storage_error& error) {
+  return {.kind = error.kind == storage_error_kind::unreachable ? failure_kind::unreachable
+                                                                : failure_kind::handler_failed,
           .certainty = certainty::not_done,
-          .text = std::string{message.type().name} + " was not decided: " + std::move(text),
+          .text = std::string{message.type().name} + " was not decided: " + to_string(error),
           .message = {}};
 }
 
@@ -157,7 +158,8 @@ message_id begin_with_snapshot(shard_state& state, instance& of) {
 }
 
 // Brings a state up to what the journal holds. Empty: it worked.
-std::optional<std::string> load(shard_state& state, instance& of, bool may_use_snapshot = true) {
+std::optional<storage_error> load(shard_state& state, instance& of,
+                                  bool may_use_snapshot = true) {
   auto& node = state.node->actors();
   const auto& decider = *state.decider;
   of.state = decider.initial();
@@ -168,7 +170,7 @@ std::optional<std::string> load(shard_state& state, instance& of, bool may_use_s
   // The journal must have the event that the snapshot ends with, or it is of another history.
   auto unconfirmed_event = kept_event;
   message_id last_event;
-  std::optional<std::string> error;
+  std::optional<storage_error> error;
   auto next = std::max<std::uint64_t>(of.version, 1);
   auto catalog = node.catalog.get();
   for (bool end = false; !end && !error;) {
@@ -182,7 +184,8 @@ std::optional<std::string> load(shard_state& state, instance& of, bool may_use_s
       last_event = record.id;
       auto event = to_envelope(record, *catalog);
       if (!event) {
-        error = to_string(event.error());
+        error =
+            storage_error{storage_error_kind::damaged, to_string(event.error()), record.position};
         return false;
       }
       if (auto at = decider.evolve.find(&event->type()); at != decider.evolve.end())
@@ -191,7 +194,7 @@ std::optional<std::string> load(shard_state& state, instance& of, bool may_use_s
       return true;
     });
     if (!read)
-      return to_string(read.error());
+      return read.error();
     if (!unconfirmed_event.empty())
       return load(state, of, false);
     next = read->next;

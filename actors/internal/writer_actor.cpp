@@ -5,6 +5,7 @@
 // makes it do so. The writer ends waits itself: one hop less beside the sync.
 
 #include <microlith/actors/internal/actors_part.hpp>
+#include <microlith/actors/internal/cluster/cluster.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -96,9 +97,23 @@ void count(writer_state& state, const message_type& type) {
   counter->fetch_add(1, std::memory_order_relaxed);
 }
 
-void tell_subscribers(writer_state& state, const envelope& message) {
+void look_at_subscribers(writer_state& state) {
   auto& node = state.node->actors();
-  count(state, message.type());
+  if (auto version = node.subscribers.version(); version != state.subscribers_version) {
+    state.subscribers = node.subscribers.get();
+    state.subscribers_version = version;
+  }
+}
+
+// Those on this node.
+void tell_subscribers(writer_state& state, const envelope& given) {
+  auto& node = state.node->actors();
+  count(state, given.type());
+  // What another node wrote may be of a type that subscribers here know otherwise.
+  auto translated = node.others ? node.others->own_form(given) : envelope{};
+  if (node.others && !translated)
+    return;
+  const auto& message = node.others ? translated : given;
   auto at = state.subscribers->find(&message.type());
   if (at == state.subscribers->end())
     return;
@@ -236,9 +251,36 @@ void succeeded(writer_state& state, append_job& job, append_request& request,
     node.forward(each.bus, std::move(each.message));
 }
 
+// Another node asked: what follows from the outcome, it does itself.
+void settle_elsewhere(writer_state& state, append_job& job, append_request& request,
+                      append_outcome&& outcome, steady_time now) {
+  auto& node = state.node->actors();
+  if (std::holds_alternative<appended>(outcome)) {
+    if (auto before = earlier_events(state, job, request)) {
+      outcome = *before;
+    } else {
+      state.passing.clear();
+      for (const auto& event : request.events)
+        state.passing.push_back(&event.message);
+      for (const auto& rejection : job.rejections)
+        state.passing.push_back(&rejection);
+      node.concluded(job.cause, state.passing, std::nullopt, now);
+      for (const auto* message : state.passing)
+        tell_subscribers(state, *message);
+    }
+  }
+  if (const auto* before = std::get_if<already_appended>(&outcome))
+    node.replay(job.cause, *before);
+  node.others->report(job, request, outcome);
+}
+
 void settle(writer_state& state, append_job& job, append_request& request, append_outcome&& outcome,
             steady_time now) {
   auto& node = state.node->actors();
+  if (!job.from.empty()) {
+    settle_elsewhere(state, job, request, std::move(outcome), now);
+    return;
+  }
   bool reported = job.report_to != nullptr;
   std::visit(
       overloaded{
@@ -284,10 +326,7 @@ void commit(writer_state& state) {
     outcomes.assign(requests.size(), append_outcome{appended{}});
   }
   auto now = node.now();
-  if (auto version = node.subscribers.version(); version != state.subscribers_version) {
-    state.subscribers = node.subscribers.get();
-    state.subscribers_version = version;
-  }
+  look_at_subscribers(state);
   for (std::size_t i = 0; i < jobs.size(); ++i)
     settle(state, jobs[i], requests[i], std::move(outcomes[i]), now);
   state.clear_batch();
@@ -299,6 +338,8 @@ void commit(writer_state& state) {
     state.projectors = node.projectors.get();
     state.projectors_version = version;
   }
+  if (writes && node.others)
+    node.others->ring(node.journal->last_position());
   for (const auto& [name, projector] : *state.projectors) {
     if (writes && !projector->rung.exchange(true, std::memory_order_acq_rel))
       caf::anon_send(projector->actor, bell_atom::value);
@@ -353,6 +394,14 @@ writer_actor::behavior_type writer_behavior(writer_self self, runtime* node) {
         bool watches = jobs != 0 && !state.node->actors().deterministic();
         if (more || (watches && state.idle.watch(waiting, jobs)))
           self->send(self, bell_atom::value);
+      },
+      [self](event_batch& published) {
+        // By the node that has the journal.
+        auto& state = self->state;
+        look_at_subscribers(state);
+        for (const auto& message : published.messages)
+          tell_subscribers(state, message);
+        send_outbox(state);
       },
       [self](flush_atom) {
         commit_all(self->state);

@@ -152,6 +152,7 @@ const char* parse_record(std::uint64_t position, std::span<const std::byte> data
   };
   auto& view = out.view;
   view.position = position;
+  view.stored = data;
   view.depth = load_le<std::uint16_t>(p + depth_at);
   view.key = load_le<std::uint32_t>(p + key_at);
   view.time = wall_time{

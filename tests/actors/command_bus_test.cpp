@@ -331,6 +331,7 @@ BOOST_AUTO_TEST_CASE(many_threads_wait_for_their_own_answers) {
     }
   }
   BOOST_TEST(wrong.count() == 0U);
+  // The end of a command comes after its events, and so after the answer.
   test::eventually([&] { return node.counted().conversation_slots == 0U; }, "no slot is left");
 }
 

@@ -294,7 +294,7 @@ BOOST_AUTO_TEST_CASE(random_sequences_end_every_wait_once_as_the_model_says) {
             break;
           from->running = false;
           from->failed = true;
-          table.talks.fail(in.id, from->id, failed_handling(from->id), now);
+          static_cast<void>(table.talks.fail(in.id, from->id, failed_handling(from->id), now));
           for (auto& each : waits) {
             if (each->conversation == index && (each->bound.empty() || each->bound == from->id))
               RC_ASSERT(each->out.ended == 1);

@@ -304,8 +304,8 @@ BOOST_AUTO_TEST_CASE(inline_rows_are_there_when_the_answer_comes) {
 
 BOOST_AUTO_TEST_CASE(the_rows_of_a_projection_are_found_by_its_name) {
   running_node node{{accounts(), balances()}, options()};
-  BOOST_TEST(node->rows("test.balances") != nullptr);
-  BOOST_TEST(node->rows("test.nothing") == nullptr);
+  BOOST_TEST(node.worker().rows("test.balances") != nullptr);
+  BOOST_TEST(node.worker().rows("test.nothing") == nullptr);
 }
 
 BOOST_AUTO_TEST_CASE(a_projection_needs_a_data_directory) {

@@ -2,6 +2,12 @@
 
 // A node for tests, which checks at its end that every message was settled: nothing in flight,
 // nothing in a mailbox, whatever the test did to it.
+//
+// With MICROLITH_TEST_NODES=2 or 3 the same tests run on several nodes: what they dispatch, wait
+// for and listen to is on one, handlers and components are on another, the journal is with them or
+// on a third.
+
+#include "support/fake_network.hpp"
 
 #include <microlith/actors/node.hpp>
 
@@ -9,6 +15,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <mutex>
@@ -89,40 +96,154 @@ class seen {
   std::vector<T> all_;
 };
 
-/// A running node. Deterministic unless the options say something else.
+/// How many nodes share the work of one.
+[[nodiscard]] inline int nodes_of_a_test() {
+  const char* wanted = std::getenv("MICROLITH_TEST_NODES");
+  return wanted == nullptr ? 1 : std::atoi(wanted);
+}
+
+/// A subscription whose end all nodes know of when it has ended.
+[[nodiscard]] inline subscription settled_at_the_end(subscription one,
+                                                     std::function<void()> settle) {
+  return subscription{[kept = std::make_shared<subscription>(std::move(one)), settle] {
+    kept->reset();
+    settle();
+  }};
+}
+
+/// A bus of a node whose handlers are on another one.
+template <class Bus>
+class bus_of_nodes : public Bus {
+ public:
+  bus_of_nodes(Bus near, Bus far, std::function<void()> settle, bool is_far)
+      : Bus{std::move(near)}, far_{std::move(far)}, settle_{std::move(settle)}, is_far_{is_far} {}
+
+  template <class T, class F>
+  [[nodiscard]] auto subscribe(F function,
+                               std::source_location place = std::source_location::current()) const {
+    auto served = far_.template subscribe<T>(std::move(function), place);
+    settle_();
+    if (served && is_far_)
+      *served = settled_at_the_end(std::move(*served), settle_);
+    return served;
+  }
+  void around_dispatch(dispatch_middleware around) const {
+    Bus::around_dispatch(around);
+    if (is_far_)
+      far_.around_dispatch(std::move(around));
+  }
+  void around_handle(handle_middleware around) const { far_.around_handle(std::move(around)); }
+
+ private:
+  Bus far_;
+  std::function<void()> settle_;
+  bool is_far_;
+};
+
+/// The event bus of a node whose journal is on another one.
+class listening_bus : public event_bus {
+ public:
+  listening_bus(event_bus near, event_bus far, std::function<void()> settle, bool is_far)
+      : event_bus{std::move(near)},
+        far_{std::move(far)},
+        settle_{std::move(settle)},
+        is_far_{is_far} {}
+
+  template <published_message E, class F>
+  [[nodiscard]] subscription subscribe(
+      F function, subscribe_options options = {},
+      std::source_location place = std::source_location::current()) const {
+    auto listening = event_bus::subscribe<E>(std::move(function), std::move(options), place);
+    settle_();
+    return is_far_ ? settled_at_the_end(std::move(listening), settle_) : std::move(listening);
+  }
+  void around_dispatch(dispatch_middleware around) const {
+    event_bus::around_dispatch(around);
+    if (is_far_)
+      far_.around_dispatch(std::move(around));
+  }
+
+ private:
+  event_bus far_;
+  std::function<void()> settle_;
+  bool is_far_;
+};
+
+/// A running node, or several that do its work. Deterministic unless the options say something
+/// else.
 class running_node {
  public:
   explicit running_node(std::vector<component> components = {},
                         node_options options = {.scheduler = scheduling::deterministic})
-      : deterministic_{options.scheduler == scheduling::deterministic},
-        node_{start(std::move(options), std::move(components))} {}
+      : deterministic_{options.scheduler == scheduling::deterministic} {
+    if (nodes_of_a_test() == 1)
+      nodes_.push_back(start(std::move(options), std::move(components)));
+    else
+      start_cluster(options, components);
+  }
   running_node(const running_node&) = delete;
   running_node& operator=(const running_node&) = delete;
   ~running_node() {
     if (!stopped_ && std::uncaught_exceptions() == 0)
       check_settled();
+    stop();
   }
 
-  [[nodiscard]] node* operator->() { return &node_; }
-  [[nodiscard]] node& operator*() { return node_; }
-  [[nodiscard]] command_bus commands() const { return node_.commands(); }
-  [[nodiscard]] query_bus queries() const { return node_.queries(); }
-  [[nodiscard]] event_bus events() const { return node_.events(); }
-  [[nodiscard]] statistics counted() const { return node_.statistics(); }
+  [[nodiscard]] node* operator->() { return &front(); }
+  [[nodiscard]] node& operator*() { return front(); }
+  [[nodiscard]] auto commands() { return spread(front().commands(), worker().commands()); }
+  [[nodiscard]] auto queries() { return spread(front().queries(), worker().queries()); }
+  [[nodiscard]] auto events() {
+    return listening_bus{front().events(), worker().events(), [this] { settle(); },
+                         nodes_.size() > 1};
+  }
+
+  /// The node that hosts the components and handlers.
+  [[nodiscard]] node& worker() { return nodes_.size() > 1 ? nodes_[1] : nodes_.front(); }
+  [[nodiscard]] node& front() { return nodes_.front(); }
+
+  /// Of all nodes together.
+  [[nodiscard]] statistics counted() const {
+    auto all = nodes_.front().statistics();
+    for (std::size_t i = 1; i < nodes_.size(); ++i) {
+      auto one = nodes_[i].statistics();
+      for (auto& each : one.messages)
+        all.messages.push_back(std::move(each));
+      for (const auto& [key, value] : one.waits_by_outcome)
+        all.waits_by_outcome[key] += value;
+      for (const auto& [key, value] : one.mailbox_depth)
+        all.mailbox_depth[key] += value;
+      for (const auto& [key, value] : one.in_flight)
+        all.in_flight[key] += value;
+      for (const auto& [key, value] : one.projection_position)
+        all.projection_position[key] = value;
+      all.pending_waits += one.pending_waits;
+      all.conversation_slots += one.conversation_slots;
+      all.journal_position = std::max(all.journal_position, one.journal_position);
+      all.refused_overloaded += one.refused_overloaded;
+      all.late_answers += one.late_answers;
+      all.missed_by_subscribers += one.missed_by_subscribers;
+      all.handler_exceptions += one.handler_exceptions;
+      if (all.commit_batch_events.sum == 0) {
+        all.commit_batch_events = one.commit_batch_events;
+        all.commit_duration_seconds = one.commit_duration_seconds;
+      }
+    }
+    return all;
+  }
 
   /// Makes the steps that are due, and says how many messages are admitted and not done.
   [[nodiscard]] std::uint64_t in_flight() {
     if (deterministic_)
-      node_.run();
-    std::uint64_t all = 0;
-    for (const auto& [bus, count] : counted().in_flight)
-      all += count;
-    return all;
+      front().run();
+    auto counts = counted().in_flight;
+    return counts["command"] + counts["query"] + counts["event"];
   }
 
   void stop() {
     stopped_ = true;
-    node_.stop();
+    for (auto& each : nodes_)
+      each.stop();
   }
 
   /// The end is not looked at: for tests that leave something open.
@@ -131,6 +252,8 @@ class running_node {
   void check_settled() {
     if (deterministic_) {
       BOOST_TEST(in_flight() == 0U, "messages are in flight at the end");
+      for (const auto& [where, count] : counted().in_flight)
+        BOOST_TEST(count == 0U, "messages are on their way at the end: " << where);
       for (const auto& [mailbox, depth] : counted().mailbox_depth)
         BOOST_TEST(depth == 0U, "messages wait in mailbox " << mailbox << " at the end");
       return;
@@ -154,8 +277,71 @@ class running_node {
     return std::move(*started);
   }
 
+  void start_cluster(const node_options& options, const std::vector<component>& components) {
+    auto network = std::make_shared<fake_network>(deterministic_ ? fake_network::mode::stepped
+                                                                 : fake_network::mode::threaded);
+    std::vector<std::string> names{options.name, "worker"};
+    if (nodes_of_a_test() > 2)
+      names.emplace_back("keeper");
+    std::string text;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      std::string hosts;
+      if (i == names.size() - 1)
+        hosts += "'journal', ";
+      if (i == 1) {
+        for (const auto& each : components)
+          hosts += "'" + each.name() + "', ";
+      }
+      text += "[nodes." + names[i] + "]\nlisten = '127.0.0.1:" + std::to_string(4101 + i) +
+              "'\nhosts = [" + hosts + "]\n";
+    }
+    for (const auto& name : names) {
+      auto own = options;
+      own.name = name;
+      if (!options.data.empty() && name != options.name)
+        own.data = options.data / name;
+      own.cluster =
+          cluster_options{.file = "cluster.toml", .node = name, .text = text, .wiring = network};
+      nodes_.push_back(start(std::move(own), components));
+    }
+    settle();
+  }
+
+  /// Until all nodes know what the others serve.
+  void settle() {
+    if (nodes_.size() == 1 || stopped_)
+      return;
+    if (deterministic_) {
+      front().run();
+      return;
+    }
+    eventually(
+        [&] {
+          std::vector<cluster_status> all;
+          for (const auto& each : nodes_)
+            all.push_back(each.cluster());
+          for (const auto& one : all) {
+            if (!one.waiting.empty())
+              return false;
+            for (const auto& other : one.others) {
+              auto same = std::find_if(all.begin(), all.end(),
+                                       [&](const auto& each) { return each.node == other.name; });
+              if (!other.there || other.serves != same->serves || other.wants != same->wants)
+                return false;
+            }
+          }
+          return true;
+        },
+        "the nodes have met");
+  }
+
+  template <class Bus>
+  [[nodiscard]] bus_of_nodes<Bus> spread(Bus near, Bus far) {
+    return {std::move(near), std::move(far), [this] { settle(); }, nodes_.size() > 1};
+  }
+
   bool deterministic_;
-  node node_;
+  std::vector<node> nodes_;
   bool stopped_ = false;
 };
 

@@ -1,0 +1,457 @@
+// Who is there: joining, leaving, routes, and what a frame is handed to.
+
+#include <microlith/actors/internal/actors_part.hpp>
+#include <microlith/actors/internal/cluster/cluster.hpp>
+
+#include <algorithm>
+
+namespace microlith::internal {
+
+namespace {
+
+constexpr std::size_t max_types_in_a_frame = 100;
+
+std::string nothing_there(const peer& at) {
+  auto why = at.why_not();
+  return "node " + at.name + " at " + at.address + " is not there (" + why + ")";
+}
+
+}  // namespace
+
+cluster::cluster(runtime& node, cluster_setup setup) : runtime_{node}, setup_{std::move(setup)} {
+  journal_node_ = setup_.file.host_of(journal_component)->name;
+  const auto& self = setup_.file.nodes.at(setup_.node);
+  for (const auto& [name, each] : setup_.file.nodes) {
+    if (name == setup_.node)
+      continue;
+    auto added = std::make_unique<peer>(each);
+    added->carries_secrets = setup_.file.tls || setup_.secrets_in_the_clear ||
+                             (self.is_loopback() && each.is_loopback());
+    peers_.emplace(name, std::move(added));
+  }
+}
+
+cluster::~cluster() = default;
+
+std::unique_ptr<journal> cluster::make_journal() {
+  auto made = std::make_unique<remote_journal>(*this);
+  remote_journal_ = made.get();
+  return made;
+}
+
+void cluster::start(std::unique_ptr<links> links, std::function<void()> on_journal) {
+  links_ = std::move(links);
+  on_journal_ = std::move(on_journal);
+  keeper_ = spawn_executor(runtime_);
+  if (has_journal())
+    reader_ = spawn_executor(runtime_);
+  links_->start(*this);
+}
+
+void cluster::announce_stop() {
+  stopping_.store(true, std::memory_order_release);
+  routes_changed();
+}
+
+void cluster::stop() {
+  if (stopped_.exchange(true) || !links_)
+    return;
+  links_->stop();
+  fail_reads("this node is stopping");
+  refuse_appends({.kind = failure_kind::stopped,
+                  .certainty = certainty::unknown,
+                  .text = "this node is stopping; whether the events were appended is not known",
+                  .message = {}});
+}
+
+void cluster::quit() {
+  if (keeper_)
+    caf::anon_send(keeper_, stop_atom::value);
+  if (reader_)
+    caf::anon_send(reader_, stop_atom::value);
+}
+
+peer* cluster::find(std::string_view name) {
+  auto at = peers_.find(name);
+  return at == peers_.end() ? nullptr : at->second.get();
+}
+
+cluster_status cluster::status() const {
+  cluster_status all;
+  all.node = setup_.node;
+  all.journal_node = journal_node_;
+  all.hosts = setup_.file.nodes.at(setup_.node).hosts;
+  auto own = own_routes();
+  all.serves = std::move(own.serves);
+  all.wants = std::move(own.wants);
+  all.journal_position = runtime_.actors().journal->last_position();
+  all.handling = handling();
+  auto links = links_ ? links_->status() : std::vector<link_status>{};
+  for (const auto& [name, at] : peers_) {
+    auto& one = all.others.emplace_back();
+    one.name = name;
+    one.address = at->address;
+    one.hosts = setup_.file.nodes.at(name).hosts;
+    if (auto known = at->known_routes()) {
+      one.there = at->greeted.load() && !at->cut_off.load() && !known->stopping;
+      one.serves = known->serves;
+      one.wants = known->wants;
+    }
+    if (!one.there)
+      one.why = at->why_not();
+    {
+      std::lock_guard lock{at->sending};
+      one.waiting_bytes = at->backlog_bytes;
+    }
+    {
+      std::lock_guard lock{forwarded_mutex_};
+      one.forwarded = static_cast<std::uint64_t>(
+          std::count_if(forwarded_.begin(), forwarded_.end(),
+                        [&](const auto& each) { return each.second.to == at.get(); }));
+    }
+    for (const auto& link : links) {
+      if (link.peer != name)
+        continue;
+      one.messages_sent = link.messages_sent;
+      one.messages_received = link.messages_received;
+      one.unacknowledged_bytes = link.unacknowledged_bytes;
+      one.round_trip_us = link.round_trip_us;
+      one.reconnects = link.reconnects;
+    }
+  }
+  return all;
+}
+
+void cluster::joined(const std::string& name, message_id) {
+  auto* at = find(name);
+  if (at == nullptr)
+    return;
+  at->types.clear();
+  at->pieces.clear();
+  {
+    std::unique_lock types{types_mutex_};
+    at->cut_off.store(false);
+    at->joined.store(true);
+    greet(*at);
+  }
+  runtime_.actors().log(log_level::info, "node " + name + " has joined");
+}
+
+void cluster::greet(peer& to) {
+  auto& node = runtime_.actors();
+  wire::greeting said;
+  said.has_journal = has_journal();
+  if (has_journal()) {
+    said.journal_epoch = node.journal->epoch();
+    said.last_position = node.journal->last_position();
+  }
+  deliver(to, wire::frame(wire::kind::greeting, said));
+  for (const auto& [name, type] : node.catalog.get()->types()) {
+    if (numbers_.emplace(type, static_cast<std::uint32_t>(numbered_.size())).second)
+      numbered_.push_back(type);
+  }
+  send_types(to, 0);
+  deliver(to, wire::frame(wire::kind::routes, own_routes()));
+}
+
+void cluster::send_types(peer& to, std::size_t from) {
+  while (from < numbered_.size()) {
+    wire::types some;
+    for (; from < numbered_.size() && some.all.size() < max_types_in_a_frame; ++from) {
+      const auto& type = *numbered_[from];
+      some.all.push_back({.number = static_cast<std::uint32_t>(from),
+                          .kind = static_cast<std::uint8_t>(type.kind),
+                          .holds_secret = type.holds_secret,
+                          .schema = *type.schema});
+    }
+    deliver(to, wire::frame(wire::kind::types, some));
+  }
+}
+
+wire::routes cluster::own_routes() const {
+  auto& node = runtime_.actors();
+  wire::routes own;
+  own.stopping = stopping_.load(std::memory_order_acquire);
+  own.wants_bell = !has_journal();
+  for (auto kind : {bus_kind::command, bus_kind::query}) {
+    for (const auto& [type, route] : *node.bus(kind).routes.get())
+      own.serves.emplace_back(type->name);
+  }
+  for (const auto& [type, all] : *node.subscribers.get()) {
+    if (!all.empty())
+      own.wants.emplace_back(type->name);
+  }
+  std::sort(own.serves.begin(), own.serves.end());
+  std::sort(own.wants.begin(), own.wants.end());
+  return own;
+}
+
+void cluster::routes_changed() {
+  if (!links_ || stopped_.load(std::memory_order_acquire))
+    return;
+  // Exclusive, so that what is said last is what holds.
+  std::unique_lock types{types_mutex_};
+  auto said = wire::frame(wire::kind::routes, own_routes());
+  for (const auto& [name, at] : peers_) {
+    if (at->joined.load())
+      deliver(*at, bytes{said});
+  }
+}
+
+void cluster::interrupted(const std::string& name, const std::string& why) {
+  auto* at = find(name);
+  if (at == nullptr)
+    return;
+  at->cut_off.store(true);
+  {
+    std::lock_guard lock{at->looking};
+    at->why = why;
+  }
+  rebuild_routing();
+  if (name == journal_node_)
+    fail_reads(nothing_there(*at));
+  runtime_.actors().log(log_level::warning, "node " + name + " is cut off: " + why);
+}
+
+void cluster::resumed(const std::string& name) {
+  auto* at = find(name);
+  if (at == nullptr)
+    return;
+  at->cut_off.store(false);
+  {
+    std::lock_guard lock{at->sending};
+    at->bell_due = has_journal();
+    if (!flush(*at))
+      retry_later();
+  }
+  rebuild_routing();
+  runtime_.actors().log(log_level::info, "node " + name + " is back");
+}
+
+void cluster::lost(const std::string& name, const std::string& why) {
+  auto* at = find(name);
+  if (at == nullptr)
+    return;
+  at->joined.store(false);
+  at->greeted.store(false);
+  at->cut_off.store(false);
+  {
+    std::lock_guard lock{at->sending};
+    at->backlog.clear();
+    at->backlog_bytes = 0;
+    at->bell_due = false;
+  }
+  {
+    std::lock_guard lock{at->looking};
+    at->why = why;
+    at->routes = nullptr;
+  }
+  rebuild_routing();
+  runtime_.actors().log(log_level::warning, "node " + name + " is gone: " + why);
+  std::vector<envelope> unanswered;
+  {
+    std::lock_guard lock{forwarded_mutex_};
+    for (auto next = forwarded_.begin(); next != forwarded_.end();) {
+      if (next->second.to == at) {
+        unanswered.push_back(std::move(next->second.message));
+        next = forwarded_.erase(next);
+      } else {
+        ++next;
+      }
+    }
+    forwarded_count_.store(forwarded_.size(), std::memory_order_release);
+  }
+  for (const auto& message : unanswered)
+    runtime_.actors().failed(message,
+                             {.kind = failure_kind::unreachable,
+                              .certainty = certainty::unknown,
+                              .text = nothing_there(*at) + " and may or may not have done " +
+                                      std::string{message.type().name} +
+                                      "; dispatch it again with the same message id, which is safe",
+                              .message = {}});
+  if (name == journal_node_) {
+    fail_reads(nothing_there(*at));
+    refuse_appends({.kind = failure_kind::unreachable,
+                    .certainty = certainty::unknown,
+                    .text = nothing_there(*at) +
+                            ", which has the journal; whether the events were appended is not "
+                            "known: dispatch the command again with the same message id",
+                    .message = {}});
+  }
+}
+
+template <class T, class F>
+void cluster::take_as(peer& from, std::span<const std::byte> body, F use) {
+  auto decoded = decode<T>(body);
+  if (!decoded) {
+    runtime_.actors().log(log_level::error, "node " + from.name + " sent what cannot be read: " +
+                                                to_string(decoded.error()));
+    return;
+  }
+  use(std::move(*decoded));
+}
+
+void cluster::arrived(const std::string& name, std::span<const std::byte> message) {
+  auto* from = find(name);
+  if (from == nullptr || message.empty())
+    return;
+  auto which = static_cast<wire::kind>(message.front());
+  if (which != wire::kind::fragment && which != wire::kind::last_fragment) {
+    take(*from, message);
+    return;
+  }
+  auto piece = message.subspan(1);
+  if (from->pieces.size() + piece.size() > wire::max_frame_bytes) {
+    runtime_.actors().log(log_level::error, "node " + name + " sent a frame of more than " +
+                                                std::to_string(wire::max_frame_bytes) + " bytes");
+    from->pieces.clear();
+    return;
+  }
+  from->pieces.insert(from->pieces.end(), piece.begin(), piece.end());
+  if (which == wire::kind::last_fragment) {
+    auto whole = std::exchange(from->pieces, {});
+    if (!whole.empty())
+      take(*from, whole);
+  }
+}
+
+void cluster::take(peer& from, std::span<const std::byte> frame) {
+  auto body = frame.subspan(1);
+  switch (static_cast<wire::kind>(frame.front())) {
+    case wire::kind::greeting:
+      take_as<wire::greeting>(from, body,
+                              [&](auto&& said) { take_greeting(from, std::move(said)); });
+      return;
+    case wire::kind::types:
+      take_as<wire::types>(from, body, [&](auto&& said) { take_types(from, std::move(said)); });
+      return;
+    case wire::kind::routes:
+      take_as<wire::routes>(from, body, [&](auto&& said) { take_routes(from, std::move(said)); });
+      return;
+    case wire::kind::message:
+      take_as<wire::message>(from, body, [&](auto&& said) { take_message(from, std::move(said)); });
+      return;
+    case wire::kind::finished:
+      take_as<wire::finished>(from, body, [&](auto&& said) {
+        end_forwarded(said.ticket, [&](const envelope& message) {
+          runtime_.actors().finished(message, {said.position});
+        });
+      });
+      return;
+    case wire::kind::failed:
+      take_as<wire::failed>(from, body, [&](auto&& said) {
+        end_forwarded(said.ticket, [&](const envelope& message) {
+          runtime_.actors().failed(message, failure_from_wire(std::move(said.why)));
+        });
+      });
+      return;
+    case wire::kind::failed_conversation:
+      take_as<wire::failed_conversation>(from, body, [&](auto&& said) {
+        auto& node = runtime_.actors();
+        static_cast<void>(node.talks->fail(said.correlation, said.root,
+                                           failure_from_wire(std::move(said.why)), node.now()));
+      });
+      return;
+    case wire::kind::append:
+      take_as<wire::append>(from, body, [&](auto&& said) { take_append(from, std::move(said)); });
+      return;
+    case wire::kind::append_outcome:
+      take_as<wire::append_outcome>(from, body,
+                                    [&](auto&& said) { take_outcome(std::move(said)); });
+      return;
+    case wire::kind::read:
+      take_as<wire::read>(from, body, [&](auto&& said) { take_read(from, std::move(said)); });
+      return;
+    case wire::kind::page:
+      take_as<wire::page>(from, body, [&](auto&& said) { take_page(std::move(said)); });
+      return;
+    case wire::kind::bell:
+      take_as<wire::bell>(from, body, [&](auto&& said) { ring_here(said.position); });
+      return;
+    case wire::kind::fragment:
+    case wire::kind::last_fragment:
+      break;
+  }
+  runtime_.actors().log(log_level::error,
+                        "node " + from.name + " sent a frame of a kind that is not known here");
+}
+
+void cluster::take_greeting(peer& from, wire::greeting&& said) {
+  auto& node = runtime_.actors();
+  if (said.protocol != wire::protocol) {
+    auto why = "it speaks protocol " + std::to_string(said.protocol) + ", this node " +
+               std::to_string(wire::protocol) + "; run the same version on both";
+    std::lock_guard lock{from.looking};
+    from.why = why;
+    node.log(log_level::error, "node " + from.name + ": " + why);
+    return;
+  }
+  from.greeted.store(true);
+  if (from.name != journal_node_)
+    return;
+  if (!said.has_journal || remote_journal_ == nullptr) {
+    node.log(log_level::error, "node " + from.name +
+                                   " does not have the journal, which the "
+                                   "cluster file gives it; use one file on all "
+                                   "nodes");
+    return;
+  }
+  if (!remote_journal_->connect(said.journal_epoch, said.last_position)) {
+    node.log(log_level::error, "node " + from.name +
+                                   " has another journal than before; restart this node, its rows "
+                                   "are then derived again");
+    return;
+  }
+  if (on_journal_)
+    caf::anon_send(keeper_, task_message{on_journal_});
+  ring_here(said.last_position);
+}
+
+void cluster::take_types(peer& from, wire::types&& said) {
+  constexpr std::size_t max_types = 65'536;
+  for (auto& each : said.all) {
+    if (each.number >= max_types || each.kind > static_cast<std::uint8_t>(message_kind::rejection))
+      continue;
+    if (from.types.size() <= each.number)
+      from.types.resize(each.number + std::size_t{1});
+    auto& type = from.types[each.number];
+    type = {};
+    type.kind = static_cast<message_kind>(each.kind);
+    type.holds_secret = each.holds_secret;
+    type.written = std::make_shared<const schema>(std::move(each.schema));
+    resolve(type, from.name);
+    if (!type.problem.empty())
+      runtime_.actors().log(log_level::warning, type.problem);
+  }
+}
+
+void cluster::take_routes(peer& from, wire::routes&& said) {
+  {
+    std::lock_guard lock{from.looking};
+    from.routes = std::make_shared<const wire::routes>(std::move(said));
+    from.why = from.routes->stopping ? "it is stopping" : "it does not serve that";
+  }
+  rebuild_routing();
+}
+
+void cluster::rebuild_routing() {
+  routing made;
+  std::unique_lock lock{routing_mutex_};
+  for (const auto& [name, at] : peers_) {
+    auto known = at->known_routes();
+    if (!known)
+      continue;
+    std::erase_if(served_before_, [&](const auto& each) { return each.second == name; });
+    // What is published waits for a peer that is cut off; what it serves is out of reach.
+    for (const auto& type : known->wants)
+      made.wants[type].push_back(at.get());
+    for (const auto& type : known->serves) {
+      served_before_[type] = name;
+      if (!known->stopping && !at->cut_off.load())
+        made.serves.emplace(type, at.get());
+    }
+  }
+  routing_ = std::move(made);
+}
+
+}  // namespace microlith::internal

@@ -1,0 +1,237 @@
+#pragma once
+
+// This node's part in a cluster: what leaves it for other nodes, and what arrives from them.
+//
+// The buses ask it where they find no handler here; the writer tells it what was published; where
+// the journal is elsewhere, it takes the appends. Promises:
+//   - whoever forwards a message answers for it: the handling ends here as the peer says, or as
+//     `unreachable` when the peer is gone;
+//   - what comes of a message visits every node that the message came by, the origin of its
+//     conversation among them;
+//   - appends are settled in the order in which they were asked for.
+// Any thread may call anything. Nothing here blocks but `ask_journal`, which must not be called on
+// a thread of the links.
+
+#include <microlith/actors/cluster_status.hpp>
+#include <microlith/actors/internal/cluster/cluster_wiring.hpp>
+#include <microlith/actors/internal/cluster/executor_actor.hpp>
+#include <microlith/actors/internal/cluster/peer.hpp>
+#include <microlith/actors/internal/cluster/remote_journal.hpp>
+#include <microlith/actors/internal/link.hpp>
+#include <microlith/actors/internal/work.hpp>
+#include <microlith/actors/statistics.hpp>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <condition_variable>
+#include <map>
+#include <optional>
+#include <shared_mutex>
+#include <unordered_map>
+
+namespace microlith::internal {
+
+/// Bytes kept for one peer that cannot be reached now; past it, what is published misses it.
+inline constexpr std::size_t max_backlog_bytes = std::size_t{64} << 20;
+/// How long a read of another node's journal is waited for.
+inline constexpr std::chrono::seconds journal_read_limit{5};
+/// How often what could not leave is tried again.
+inline constexpr std::chrono::milliseconds backlog_retry{10};
+
+struct cluster_setup {
+  cluster_file file;
+  std::string node;
+  /// The component that serves a type, of all components of the program.
+  std::map<std::string, std::string, std::less<>> served_by;
+  std::shared_ptr<cluster_wiring> wiring;  ///< in tests
+  bool secrets_in_the_clear = false;       ///< links without TLS beyond loopback were asked for
+};
+
+class cluster final : public link_events, public remote_reader {
+ public:
+  cluster(runtime& node, cluster_setup setup);
+  ~cluster() override;
+
+  /// Whether this node has the journal.
+  [[nodiscard]] bool has_journal() const { return journal_node_ == setup_.node; }
+  [[nodiscard]] const cluster_setup& setup() const { return setup_; }
+  [[nodiscard]] bool hosts(std::string_view component) const {
+    const auto* at = setup_.file.host_of(component);
+    return at != nullptr && at->name == setup_.node;
+  }
+  [[nodiscard]] cluster_wiring* wiring() const { return setup_.wiring.get(); }
+  [[nodiscard]] std::unique_ptr<journal> make_journal();
+
+  /// Listens and dials. `on_journal` is called, on the keeper's thread, whenever the journal of
+  /// another node has come within reach.
+  void start(std::unique_ptr<links> links, std::function<void()> on_journal);
+  /// Others send nothing new from now on.
+  void announce_stop();
+  void stop();
+  void quit();
+
+  // Messages from here.
+  /// Why a type that has no handler here cannot be dispatched; empty: another node serves it.
+  [[nodiscard]] std::optional<failure> refuses(const envelope& message);
+  /// Sends it to the node that serves it, or fails it.
+  void carry(envelope&& message);
+  /// Tells the other nodes that it came by.
+  void pass_on(const envelope& message, const envelope_head& along);
+  /// The same, and to the subscribers of all nodes.
+  void publish(const envelope& message);
+  /// The message in the type that subscribers here know; none where they cannot read it.
+  [[nodiscard]] envelope own_form(const envelope& message) const;
+  /// The handling here of a message of another node has ended; false: it is none.
+  bool finished(const envelope& message, accepted how);
+  bool failed(const envelope& message, const failure& why);
+  /// Nobody here has dealt with what failed.
+  void pass_failure(const envelope& message, const failure& why);
+
+  // The journal of another node.
+  void append(append_job&& job);
+  result<wire::page, storage_error> ask_journal(wire::read question) override;
+
+  // The journal of this node.
+  void report(const append_job& job, const append_request& request, const append_outcome& outcome);
+  void ring(std::uint64_t position);
+
+  /// What this node serves or listens to has changed.
+  void routes_changed();
+
+  [[nodiscard]] std::size_t forwarded() const {
+    return forwarded_count_.load(std::memory_order_acquire);
+  }
+  [[nodiscard]] std::size_t handling() const { return handling_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::size_t appending() const;
+  [[nodiscard]] cluster_status status() const;
+
+ private:
+  struct forwarded_message {
+    peer* to = nullptr;
+    envelope message;
+  };
+  struct pending_append {
+    std::uint64_t ticket = 0;
+    append_job job;
+    std::optional<append_outcome> outcome;
+    std::vector<std::uint64_t> stream_versions;
+  };
+  struct pending_read {
+    std::optional<result<wire::page, storage_error>> answer;
+  };
+
+  // Called by the links.
+  void joined(const std::string& name, message_id incarnation) override;
+  void arrived(const std::string& name, std::span<const std::byte> message) override;
+  void interrupted(const std::string& name, const std::string& why) override;
+  void resumed(const std::string& name) override;
+  void lost(const std::string& name, const std::string& why) override;
+
+  void take(peer& from, std::span<const std::byte> frame);
+  template <class T, class F>
+  void take_as(peer& from, std::span<const std::byte> body, F use);
+  void take_greeting(peer& from, wire::greeting&& said);
+  void take_types(peer& from, wire::types&& said);
+  void take_routes(peer& from, wire::routes&& said);
+  void take_message(peer& from, wire::message&& said);
+  void take_append(peer& from, wire::append&& said);
+  void take_read(peer& from, wire::read&& question);
+  void take_page(wire::page&& said);
+  void take_outcome(wire::append_outcome&& said);
+  void end_forwarded(std::uint64_t ticket, const std::function<void(const envelope&)>& end);
+  void answer_read(peer& to, const wire::read& question);
+  void ring_here(std::uint64_t position);
+
+  // Sending.
+  [[nodiscard]] peer* find(std::string_view name);
+  /// The link takes it now, or it is not sent.
+  [[nodiscard]] sent offer(peer& to, const bytes& frame);
+  /// Arrives, if need be later, for as long as the peer lives.
+  void deliver(peer& to, bytes&& frame);
+  [[nodiscard]] sent push(peer& to, const bytes& frame);
+  void keep(peer& to, bytes&& frame);
+  bool flush(peer& to);
+  void retry_later();
+  void greet(peer& to);
+  [[nodiscard]] wire::routes own_routes() const;
+
+  // Translation.
+  [[nodiscard]] std::uint32_t number_of(const message_type& type);
+  void send_types(peer& to, std::size_t from);
+  [[nodiscard]] wire::facts facts_to_wire(const envelope_head& head) const;
+  [[nodiscard]] wire::envelope to_wire(const envelope& message, bool with_facts);
+  [[nodiscard]] std::shared_ptr<const conversation_facts> facts_from_wire(const peer& from,
+                                                                          wire::facts&& said,
+                                                                          message_id message,
+                                                                          std::uint64_t ticket);
+  [[nodiscard]] incoming_type& type_from(peer& from, std::uint32_t number);
+  [[nodiscard]] result<envelope, std::string> from_wire(
+      peer& from, wire::envelope&& said, std::shared_ptr<const conversation_facts> facts, bool raw);
+  [[nodiscard]] const message_type& raw_type(incoming_type& type);
+  void resolve(incoming_type& type, const std::string& peer);
+
+  [[nodiscard]] peer* server_of(const message_type& type);
+  [[nodiscard]] failure not_served(const envelope& message);
+  [[nodiscard]] std::vector<peer*> path_of(const envelope_head& head);
+  void rebuild_routing();
+
+  // Appends.
+  void settle_appends();
+  void settle(pending_append&& done);
+  void refuse_appends(const failure& why);
+  void fail_reads(const std::string& why);
+
+  runtime& runtime_;
+  cluster_setup setup_;
+  std::string journal_node_;
+  std::map<std::string, std::unique_ptr<peer>, std::less<>> peers_;
+  std::unique_ptr<links> links_;
+  std::function<void()> on_journal_;
+  remote_journal* remote_journal_ = nullptr;  ///< where the journal is elsewhere
+  executor_actor keeper_;
+  executor_actor reader_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> stopped_{false};
+  std::atomic<bool> retrying_{false};
+  std::atomic<std::size_t> reading_{0};
+
+  struct routing {
+    boost::unordered_flat_map<std::string, peer*> serves;
+    boost::unordered_flat_map<std::string, std::vector<peer*>> wants;
+  };
+  mutable std::shared_mutex routing_mutex_;
+  routing routing_;
+  std::map<std::string, std::string, std::less<>> served_before_;  ///< type to node
+
+  std::shared_mutex types_mutex_;
+  boost::unordered_flat_map<const message_type*, std::uint32_t> numbers_;
+  std::vector<const message_type*> numbered_;
+  std::mutex raw_types_mutex_;
+  struct raw_message_type;
+  std::vector<std::shared_ptr<const raw_message_type>> raw_types_;
+
+  mutable std::mutex forwarded_mutex_;
+  std::unordered_map<std::uint64_t, forwarded_message> forwarded_;
+  std::atomic<std::size_t> forwarded_count_{0};
+  std::atomic<std::size_t> handling_{0};
+  std::atomic<std::uint64_t> last_ticket_{0};
+
+  mutable std::mutex appends_mutex_;
+  std::deque<pending_append> appends_;
+  bool settling_ = false;
+
+  std::mutex reads_mutex_;
+  std::condition_variable read_ended_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<pending_read>> reads_;
+};
+
+/// Whether this very message, not one before it, came over a link.
+[[nodiscard]] inline bool came_over_a_link(const envelope& message) {
+  const auto& facts = message.head().facts;
+  return facts && facts->came_by && facts->came_by->message == message.head().id;
+}
+
+[[nodiscard]] wire::failure failure_to_wire(const failure& why);
+[[nodiscard]] failure failure_from_wire(wire::failure&& said);
+
+}  // namespace microlith::internal

@@ -1,0 +1,548 @@
+// The journal of one node as the others use it: appends and their outcomes, pages, the bell.
+
+#include <microlith/actors/internal/actors_part.hpp>
+#include <microlith/actors/internal/cluster/cluster.hpp>
+
+#include <algorithm>
+
+namespace microlith::internal {
+
+namespace {
+
+/// Reads of other nodes that wait for the reading thread.
+constexpr std::size_t max_waiting_reads = 1'024;
+/// Bytes of one page, where no single record is larger.
+constexpr std::uint64_t max_page_bytes = std::uint64_t{1} << 20;
+constexpr std::uint64_t max_page_records = 4'096;
+
+// What another node is handling, as far as the writer here has to know it.
+struct remote_command {
+  using message = command<"microlith.remote_command">;
+};
+BOOST_DESCRIBE_STRUCT(remote_command, (), ())
+
+struct remote_cause {
+  using message = rejection<"microlith.remote_cause">;
+};
+BOOST_DESCRIBE_STRUCT(remote_cause, (), ())
+
+enum class outcome_kind : std::uint8_t { appended, before, conflict, refused };
+enum class check_rule : std::uint8_t { any, exists, exactly };
+
+wire::check to_wire(const stream_check& check) {
+  auto rule = check.expected == expected_version::any()             ? check_rule::any
+              : check.expected == expected_version::stream_exists() ? check_rule::exists
+                                                                    : check_rule::exactly;
+  return {.stream = check.stream,
+          .rule = static_cast<std::uint8_t>(rule),
+          .version = check.expected.version(),
+          .built_on = check.built_on};
+}
+
+stream_check from_wire(wire::check&& said) {
+  auto expected = said.rule == static_cast<std::uint8_t>(check_rule::any) ? expected_version::any()
+                  : said.rule == static_cast<std::uint8_t>(check_rule::exists)
+                      ? expected_version::stream_exists()
+                      : expected_version::exactly(said.version);
+  return {.stream = std::move(said.stream), .expected = expected, .built_on = said.built_on};
+}
+
+failure earlier_step_failed(const append_job& job) {
+  return {.kind = failure_kind::handler_failed,
+          .certainty = certainty::not_done,
+          .text = "an earlier step of " + std::string{job.cause.type().name} + " failed",
+          .message = {}};
+}
+
+// What was to follow events that are not in the journal never leaves.
+void unsent(runtime::actors_part& node, const append_job& job, const failure& why) {
+  for (const auto& each : job.then_send) {
+    auto reason = why;
+    reason.message = each.message.head().id;
+    node.talks->unsent(each.message.head().correlation, std::move(reason), node.now());
+  }
+}
+
+void end_well(runtime::actors_part& node, const append_job& job, std::uint64_t position) {
+  if (job.progress) {
+    position = std::max(position, job.progress->position.load());
+    if (!job.progress->end())
+      return;
+  }
+  node.finished(job.cause, {position});
+}
+
+void end_badly(runtime::actors_part& node, const append_job& job, const failure& why) {
+  unsent(node, job, why);
+  if (job.counts_failure && (!job.progress || job.progress->end()))
+    node.failed(job.cause, why);
+}
+
+void succeeded(runtime::actors_part& node, append_job& job, const appended& done,
+               const std::vector<std::uint64_t>& stream_versions) {
+  if (job.progress && job.progress->ended()) {
+    unsent(node, job, earlier_step_failed(job));
+    job.then_send.clear();
+  }
+  auto now = node.now();
+  auto position = done.first_position;
+  for (std::size_t i = 0; i < job.request.events.size(); ++i) {
+    auto& event = job.request.events[i].message;
+    event.position = position++;
+    event.stream_version = i < stream_versions.size() ? stream_versions[i] : 0;
+    // The node that has the journal tells everybody else.
+    node.talks->pass(event, now);
+  }
+  for (const auto& rejection : job.rejections)
+    node.talks->pass(rejection, now);
+  if (job.progress && done.last_position != 0)
+    job.progress->position.store(done.last_position);
+  for (auto& each : job.then_send)
+    node.forward(each.bus, std::move(each.message));
+  if (job.ends_cause)
+    end_well(node, job, done.last_position);
+}
+
+}  // namespace
+
+std::size_t cluster::appending() const {
+  std::lock_guard lock{appends_mutex_};
+  return appends_.size();
+}
+
+void cluster::append(append_job&& job) {
+  auto& node = runtime_.actors();
+  if (job.progress && job.progress->ended()) {
+    unsent(node, job, earlier_step_failed(job));
+    return;
+  }
+  wire::append said;
+  said.id = job.request.id;
+  said.answers_command =
+      job.ends_cause && !job.progress && job.cause.type().kind == message_kind::command;
+  const auto& cause = job.cause.head();
+  said.cause = cause.id;
+  said.correlation = cause.correlation;
+  said.root = cause.root;
+  said.facts = facts_to_wire(cause);
+  for (const auto& check : job.request.checks)
+    said.checks.push_back(internal::to_wire(check));
+  auto shares_facts = [&](const envelope& message) { return message.head().facts == cause.facts; };
+  for (const auto& event : job.request.events)
+    said.events.push_back({to_wire(event.message, !shares_facts(event.message)), event.stream});
+  for (const auto& rejection : job.rejections)
+    said.rejections.push_back(to_wire(rejection, !shares_facts(rejection)));
+  auto ticket = last_ticket_.fetch_add(1, std::memory_order_relaxed) + 1;
+  said.ticket = ticket;
+  auto frame = wire::frame(wire::kind::append, said);
+  auto* to = find(journal_node_);
+  auto how = sent::overloaded;
+  {
+    // Sent under the lock: the outcomes come in the order of the frames, and so must the line be.
+    std::lock_guard lock{appends_mutex_};
+    appends_.push_back(
+        {.ticket = ticket, .job = std::move(job), .outcome = {}, .stream_versions = {}});
+    if (stopped_.load(std::memory_order_acquire))
+      how = sent::unreachable;
+    else if (frame.size() <= wire::max_frame_bytes)
+      how = offer(*to, frame);
+    if (how != sent::taken)
+      appends_.back().outcome = append_refused{
+          how == sent::unreachable
+              ? failure{.kind = failure_kind::unreachable,
+                        .certainty = certainty::not_done,
+                        .text = "node " + to->name +
+                                ", which has the journal, cannot be reached (" + to->why_not() +
+                                "); try again when it is there",
+                        .message = {}}
+              : failure{.kind = failure_kind::overloaded,
+                        .certainty = certainty::not_done,
+                        .text = "the link to node " + to->name +
+                                ", which has the journal, is full, or the events are more than it "
+                                "takes at once; try again later",
+                        .message = {}}};
+  }
+  if (how != sent::taken)
+    settle_appends();
+}
+
+// One thread at a time settles, from the front of the line for as long as outcomes are there.
+void cluster::settle_appends() {
+  std::unique_lock lock{appends_mutex_};
+  if (settling_)
+    return;
+  settling_ = true;
+  while (!appends_.empty() && appends_.front().outcome) {
+    auto done = std::move(appends_.front());
+    appends_.pop_front();
+    lock.unlock();
+    settle(std::move(done));
+    lock.lock();
+  }
+  settling_ = false;
+}
+
+void cluster::settle(pending_append&& done) {
+  auto& node = runtime_.actors();
+  auto& job = done.job;
+  bool reported = job.report_to != nullptr;
+  std::visit(overloaded{
+                 [&](const appended& to) { succeeded(node, job, to, done.stream_versions); },
+                 [&](const already_appended& before) {
+                   unsent(
+                       node, job,
+                       {.kind = failure_kind::handler_failed,
+                        .certainty = certainty::not_done,
+                        .text = std::string{job.cause.type().name} + " has been carried out before",
+                        .message = {}});
+                   if (job.counts_failure)
+                     end_well(node, job, before.last_position);
+                 },
+                 [&](const append_conflict& conflict) {
+                   if (reported)
+                     return;
+                   node.log(log_level::error, "events were not appended: " + to_string(conflict));
+                   end_badly(node, job,
+                             {.kind = failure_kind::conflict,
+                              .certainty = certainty::not_done,
+                              .text = to_string(conflict),
+                              .message = {}});
+                 },
+                 [&](const append_refused& refused) {
+                   node.log(log_level::error, "append refused: " + to_string(refused.why));
+                   if (!reported)
+                     end_badly(node, job, refused.why);
+                 },
+             },
+             *done.outcome);
+  if (!reported)
+    return;
+  append_reports reports;
+  reports.reports.push_back({job.number, std::move(*done.outcome)});
+  job.report_to->report(std::move(reports));
+}
+
+void cluster::refuse_appends(const failure& why) {
+  {
+    std::lock_guard lock{appends_mutex_};
+    for (auto& each : appends_) {
+      if (!each.outcome)
+        each.outcome = append_refused{why};
+    }
+  }
+  settle_appends();
+}
+
+void cluster::take_outcome(wire::append_outcome&& said) {
+  append_outcome outcome;
+  switch (static_cast<outcome_kind>(said.kind)) {
+    case outcome_kind::appended:
+      outcome = appended{said.first_position, said.last_position};
+      break;
+    case outcome_kind::before:
+      outcome = already_appended{said.first_position, said.last_position};
+      break;
+    case outcome_kind::conflict:
+      outcome = append_conflict{std::move(said.stream), std::move(said.expected), said.actual};
+      break;
+    case outcome_kind::refused:
+      outcome = append_refused{said.why ? failure_from_wire(std::move(*said.why)) : failure{}};
+  }
+  if (remote_journal_ != nullptr)
+    remote_journal_->has_grown(said.last_position);
+  {
+    std::lock_guard lock{appends_mutex_};
+    // Near the front: outcomes come in the order of the line.
+    auto at = std::find_if(appends_.begin(), appends_.end(),
+                           [&](const pending_append& each) { return each.ticket == said.ticket; });
+    if (at == appends_.end() || at->outcome)
+      return;
+    at->outcome = std::move(outcome);
+    at->stream_versions = std::move(said.stream_versions);
+  }
+  settle_appends();
+}
+
+void cluster::take_append(peer& from, wire::append&& said) {
+  auto& node = runtime_.actors();
+  append_job job;
+  job.from = from.name;
+  job.number = said.ticket;
+  auto refuse = [&](failure_kind kind, std::string text) {
+    report(job, {},
+           append_refused{{.kind = kind,
+                           .certainty = certainty::not_done,
+                           .text = std::move(text),
+                           .message = said.cause}});
+  };
+  if (!has_journal() || node.closed.load(std::memory_order_acquire)) {
+    refuse(has_journal() ? failure_kind::stopped : failure_kind::unreachable,
+           "node " + setup_.node + (has_journal() ? " is stopping" : " does not have the journal") +
+               ": it appends nothing");
+    return;
+  }
+  // Events go to all that the command came by but the node that asks, which tells itself.
+  auto asker = facts_from_wire(from, wire::facts{said.facts}, said.cause, 0);
+  conversation_facts without_asker{*asker};
+  without_asker.came_by = asker->came_by->before;
+  auto facts = std::make_shared<const conversation_facts>(std::move(without_asker));
+  envelope_head head{.id = said.cause,
+                     .correlation = said.correlation,
+                     .causation = {},
+                     .root = said.root,
+                     .facts = std::move(asker)};
+  job.cause = said.answers_command ? envelope{std::move(head), remote_command{}}
+                                   : envelope{std::move(head), remote_cause{}};
+  job.ends_cause = said.answers_command;
+  job.counts_failure = false;
+  job.request.id = said.id;
+  for (auto& check : said.checks)
+    job.request.checks.push_back(internal::from_wire(std::move(check)));
+  auto translate = [&](wire::envelope&& one, bool raw) {
+    auto own = facts;
+    if (one.facts) {
+      conversation_facts given{*facts_from_wire(from, std::move(*one.facts), {}, 0)};
+      given.came_by = given.came_by->before;
+      own = std::make_shared<const conversation_facts>(std::move(given));
+    }
+    return from_wire(from, std::move(one), std::move(own), raw);
+  };
+  for (auto& event : said.events) {
+    auto message = translate(std::move(event.envelope), true);
+    if (!message) {
+      refuse(failure_kind::handler_failed, message.error());
+      return;
+    }
+    job.request.events.push_back({std::move(*message), std::move(event.stream)});
+  }
+  for (auto& rejection : said.rejections) {
+    auto message = translate(std::move(rejection), true);
+    if (!message) {
+      refuse(failure_kind::handler_failed, message.error());
+      return;
+    }
+    job.rejections.push_back(std::move(*message));
+  }
+  node.append(std::move(job));
+}
+
+void cluster::report(const append_job& job, const append_request& request,
+                     const append_outcome& outcome) {
+  auto* to = find(job.from);
+  if (to == nullptr)
+    return;
+  wire::append_outcome said;
+  said.ticket = job.number;
+  std::visit(overloaded{
+                 [&](const appended& done) {
+                   said.kind = static_cast<std::uint8_t>(outcome_kind::appended);
+                   said.first_position = done.first_position;
+                   said.last_position = done.last_position;
+                   for (const auto& event : request.events)
+                     said.stream_versions.push_back(event.message.stream_version);
+                 },
+                 [&](const already_appended& before) {
+                   said.kind = static_cast<std::uint8_t>(outcome_kind::before);
+                   said.first_position = before.first_position;
+                   said.last_position = before.last_position;
+                 },
+                 [&](const append_conflict& conflict) {
+                   said.kind = static_cast<std::uint8_t>(outcome_kind::conflict);
+                   said.stream = conflict.stream;
+                   said.expected = conflict.expected;
+                   said.actual = conflict.actual;
+                 },
+                 [&](const append_refused& refused) {
+                   said.kind = static_cast<std::uint8_t>(outcome_kind::refused);
+                   said.why = failure_to_wire(refused.why);
+                 },
+             },
+             outcome);
+  deliver(*to, wire::frame(wire::kind::append_outcome, said));
+}
+
+void cluster::ring(std::uint64_t position) {
+  for (const auto& [name, at] : peers_) {
+    auto known = at->known_routes();
+    if (!known || !known->wants_bell)
+      continue;
+    std::lock_guard lock{at->sending};
+    bool free = flush(*at);
+    if (free && push(*at, wire::frame(wire::kind::bell, wire::bell{position})) == sent::taken)
+      continue;
+    at->bell_due = true;
+    if (!at->cut_off.load())
+      retry_later();
+  }
+}
+
+void cluster::ring_here(std::uint64_t position) {
+  if (remote_journal_ == nullptr)
+    return;
+  remote_journal_->has_grown(position);
+  runtime_.actors().ring_projectors();
+}
+
+result<wire::page, storage_error> cluster::ask_journal(wire::read question) {
+  auto& node = runtime_.actors();
+  auto* to = find(journal_node_);
+  auto unreachable = [&](const std::string& why) {
+    return storage_error{storage_error_kind::unreachable,
+                         "node " + journal_node_ + ", which has the journal, cannot be reached: " +
+                             why + "; try again when it is there"};
+  };
+  if (!to->greeted.load() || to->cut_off.load() || stopped_.load())
+    return unreachable(to->why_not());
+  auto pending = std::make_shared<pending_read>();
+  question.ticket = last_ticket_.fetch_add(1, std::memory_order_relaxed) + 1;
+  {
+    std::lock_guard lock{reads_mutex_};
+    reads_.emplace(question.ticket, pending);
+  }
+  auto how = offer(*to, wire::frame(wire::kind::read, question));
+  std::unique_lock lock{reads_mutex_};
+  auto answered = [&] { return pending->answer.has_value(); };
+  if (how == sent::taken) {
+    if (node.steps && setup_.wiring) {
+      while (!answered()) {
+        lock.unlock();
+        bool stepped = setup_.wiring->step_others(*node.steps);
+        lock.lock();
+        if (!stepped)
+          break;
+      }
+    } else {
+      read_ended_.wait_for(lock, journal_read_limit, answered);
+    }
+  }
+  reads_.erase(question.ticket);
+  if (answered())
+    return std::move(*pending->answer);
+  if (how == sent::taken)
+    return unreachable("no answer within " + std::to_string(journal_read_limit.count()) + " s");
+  return unreachable(how == sent::overloaded ? "its link is full" : to->why_not());
+}
+
+void cluster::fail_reads(const std::string& why) {
+  std::lock_guard lock{reads_mutex_};
+  for (auto& [ticket, pending] : reads_) {
+    if (!pending->answer)
+      pending->answer.emplace(
+          storage_error{storage_error_kind::unreachable,
+                        "cannot read the journal of node " + journal_node_ + ": " + why});
+  }
+  read_ended_.notify_all();
+}
+
+void cluster::take_page(wire::page&& said) {
+  std::lock_guard lock{reads_mutex_};
+  auto at = reads_.find(said.ticket);
+  if (at == reads_.end() || at->second->answer)
+    return;
+  if (said.error)
+    at->second->answer.emplace(
+        storage_error{*said.error <= static_cast<std::uint8_t>(storage_error_kind::unreachable)
+                          ? static_cast<storage_error_kind>(*said.error)
+                          : storage_error_kind::io,
+                      std::move(said.text), said.error_position});
+  else
+    at->second->answer.emplace(std::move(said));
+  read_ended_.notify_all();
+}
+
+void cluster::take_read(peer& from, wire::read&& question) {
+  bool too_many = reading_.fetch_add(1, std::memory_order_acq_rel) >= max_waiting_reads;
+  if (!has_journal() || too_many || stopped_.load()) {
+    reading_.fetch_sub(1, std::memory_order_acq_rel);
+    wire::page said;
+    said.ticket = question.ticket;
+    said.error = static_cast<std::uint8_t>(storage_error_kind::unreachable);
+    said.text = "node " + setup_.node +
+                (too_many ? " has too many reads to answer; try again later"
+                          : " does not have the journal");
+    deliver(from, wire::frame(wire::kind::page, said));
+    return;
+  }
+  // Reading may wait for the disk: not on the link's thread.
+  caf::anon_send(reader_, task_message{[this, &from, question = std::move(question)] {
+                   if (!stopped_.load())
+                     answer_read(from, question);
+                   reading_.fetch_sub(1, std::memory_order_acq_rel);
+                 }});
+}
+
+void cluster::answer_read(peer& to, const wire::read& question) {
+  const auto& journal = *runtime_.actors().journal;
+  wire::page said;
+  said.ticket = question.ticket;
+  auto wrong = [&](const storage_error& error) {
+    said.records.clear();
+    said.error = static_cast<std::uint8_t>(error.kind);
+    said.text = error.text;
+    said.error_position = error.position;
+  };
+  auto collect = [&](const record_view& record) {
+    said.records.push_back({record.position, bytes(record.stored.begin(), record.stored.end())});
+    return true;
+  };
+  read_limits limits{.events = std::clamp<std::uint64_t>(question.events, 1, max_page_records),
+                     .bytes = std::clamp<std::uint64_t>(question.bytes, 1, max_page_bytes)};
+  switch (question.what) {
+    case wire::question::records:
+    case wire::question::stream: {
+      auto read = question.what == wire::question::records
+                      ? journal.read(question.from, limits, collect)
+                      : journal.read_stream(question.stream, question.from, limits, collect);
+      if (!read) {
+        wrong(read.error());
+        break;
+      }
+      said.next = read->next;
+      said.end = read->end;
+      break;
+    }
+    case wire::question::stream_version: {
+      auto version = journal.stream_version(question.stream);
+      if (version)
+        said.next = *version;
+      else
+        wrong(version.error());
+      break;
+    }
+    case wire::question::append_of: {
+      auto found = journal.append_of(question.id);
+      if (!found)
+        wrong(found.error());
+      else if (*found)
+        said.numbers = {(*found)->first, (*found)->last};
+      break;
+    }
+    case wire::question::position_of: {
+      auto found = journal.position_of(question.id);
+      if (!found)
+        wrong(found.error());
+      else if (*found)
+        said.numbers = {**found};
+      break;
+    }
+    case wire::question::conversation: {
+      auto found = journal.conversation(
+          {question.id.high, question.id.low}, question.from,
+          static_cast<std::size_t>(std::min<std::uint64_t>(question.events, max_page_records)));
+      if (found)
+        said.numbers = std::move(*found);
+      else
+        wrong(found.error());
+      break;
+    }
+    case wire::question::types:
+      for (auto& type : journal.types()) {
+        said.numbers.push_back(type.id);
+        said.schemas.push_back(std::move(type.schema));
+      }
+      break;
+  }
+  deliver(to, wire::frame(wire::kind::page, said));
+}
+
+}  // namespace microlith::internal

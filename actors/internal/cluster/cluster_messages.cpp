@@ -1,0 +1,264 @@
+// Messages between nodes: to the one that serves them, home to those who wait, to subscribers.
+
+#include <microlith/actors/internal/actors_part.hpp>
+#include <microlith/actors/internal/cluster/cluster.hpp>
+
+namespace microlith::internal {
+
+peer* cluster::server_of(const message_type& type) {
+  std::shared_lock lock{routing_mutex_};
+  auto at = routing_.serves.find(std::string{type.name});
+  return at == routing_.serves.end() ? nullptr : at->second;
+}
+
+// Nobody could, or somebody would.
+failure cluster::not_served(const envelope& message) {
+  std::string type{message.type().name};
+  auto component = setup_.served_by.find(type);
+  std::string node;
+  std::string by;
+  if (component != setup_.served_by.end()) {
+    by = " as part of " + component->second;
+    if (const auto* host = setup_.file.host_of(component->second))
+      node = host->name;
+  }
+  if (node.empty()) {
+    std::shared_lock lock{routing_mutex_};
+    if (auto before = served_before_.find(type); before != served_before_.end())
+      node = before->second;
+  }
+  if (node.empty())
+    return refused(failure_kind::no_handler, message,
+                   "nobody serves " + type + "; host the component that does");
+  if (node == setup_.node)
+    return refused(failure_kind::unreachable, message,
+                   type + " is served here" + by + ", which has not started yet: node " +
+                       journal_node_ + ", which has the journal, is waited for");
+  const auto* at = find(node);
+  return refused(failure_kind::unreachable, message,
+                 type + " is served by node " + node + by + ", which cannot be reached: " +
+                     (at ? at->why_not() : "it is not in the cluster file") +
+                     "; try again when it is there");
+}
+
+std::optional<failure> cluster::refuses(const envelope& message) {
+  if (server_of(message.type()) != nullptr)
+    return std::nullopt;
+  return not_served(message);
+}
+
+void cluster::carry(envelope&& message) {
+  auto& node = runtime_.actors();
+  auto* to = server_of(message.type());
+  if (to == nullptr || came_over_a_link(message)) {
+    // One that came here is not sent on: its sender knows better by now.
+    node.failed(message, not_served(message));
+    return;
+  }
+  const auto& type = message.type();
+  if (type.holds_secret && !to->carries_secrets) {
+    node.failed(
+        message,
+        refused(failure_kind::unreachable, message,
+                std::string{type.name} + " holds a secret, and the link to node " + to->name +
+                    " is neither on loopback nor TLS; add [tls] to the cluster file"));
+    return;
+  }
+  wire::message said{.use = wire::use::handle, .ticket = 0, .envelope = to_wire(message, true)};
+  auto ticket = last_ticket_.fetch_add(1, std::memory_order_relaxed) + 1;
+  said.ticket = ticket;
+  {
+    std::lock_guard lock{forwarded_mutex_};
+    forwarded_.emplace(ticket, forwarded_message{to, message});
+    forwarded_count_.store(forwarded_.size(), std::memory_order_release);
+  }
+  auto frame = wire::frame(wire::kind::message, said);
+  if (type.holds_secret)
+    wipe(said.envelope.body.data(), said.envelope.body.size());
+  auto how = frame.size() > wire::max_frame_bytes ? sent::overloaded : offer(*to, frame);
+  if (type.holds_secret)
+    wipe(frame.data(), frame.size());
+  if (how == sent::taken)
+    return;
+  end_forwarded(ticket, [&](const envelope& not_sent) {
+    if (how == sent::unreachable) {
+      node.failed(not_sent, not_served(not_sent));
+      return;
+    }
+    node.counters.refused_overloaded.fetch_add(1, std::memory_order_relaxed);
+    node.failed(not_sent,
+                refused(failure_kind::overloaded, not_sent,
+                        "the link to node " + to->name + " is full, or " + std::string{type.name} +
+                            " is larger than it takes; try again later"));
+  });
+}
+
+void cluster::end_forwarded(std::uint64_t ticket, const std::function<void(const envelope&)>& end) {
+  forwarded_message ended;
+  {
+    std::lock_guard lock{forwarded_mutex_};
+    auto at = forwarded_.find(ticket);
+    if (at == forwarded_.end())
+      return;
+    ended = std::move(at->second);
+    forwarded_.erase(at);
+    forwarded_count_.store(forwarded_.size(), std::memory_order_release);
+  }
+  end(ended.message);
+}
+
+bool cluster::finished(const envelope& message, accepted how) {
+  if (!came_over_a_link(message))
+    return false;
+  const auto& by = *message.head().facts->came_by;
+  handling_.fetch_sub(1, std::memory_order_acq_rel);
+  if (auto* to = find(by.node))
+    deliver(*to, wire::frame(wire::kind::finished, wire::finished{by.ticket, how.position}));
+  return true;
+}
+
+bool cluster::failed(const envelope& message, const failure& why) {
+  if (!came_over_a_link(message))
+    return false;
+  const auto& by = *message.head().facts->came_by;
+  handling_.fetch_sub(1, std::memory_order_acq_rel);
+  if (auto* to = find(by.node))
+    deliver(*to, wire::frame(wire::kind::failed, wire::failed{by.ticket, failure_to_wire(why)}));
+  return true;
+}
+
+void cluster::pass_failure(const envelope& message, const failure& why) {
+  auto to = path_of(message.head());
+  if (to.empty())
+    return;
+  auto frame = wire::frame(wire::kind::failed_conversation,
+                           wire::failed_conversation{message.head().correlation,
+                                                     message.head().root, failure_to_wire(why)});
+  for (auto* each : to)
+    deliver(*each, bytes{frame});
+}
+
+std::vector<peer*> cluster::path_of(const envelope_head& head) {
+  std::vector<peer*> path;
+  const auto& facts = facts_of(head);
+  auto add = [&](const std::string& name) {
+    if (name == setup_.node)
+      return;
+    auto* at = find(name);
+    if (at != nullptr && std::find(path.begin(), path.end(), at) == path.end())
+      path.push_back(at);
+  };
+  add(facts.origin);
+  for (const auto* at = facts.came_by.get(); at != nullptr; at = at->before.get())
+    add(at->node);
+  return path;
+}
+
+void cluster::pass_on(const envelope& message, const envelope_head& along) {
+  auto to = path_of(along);
+  if (to.empty())
+    return;
+  auto frame = wire::frame(
+      wire::kind::message,
+      wire::message{.use = wire::use::pass, .ticket = 0, .envelope = to_wire(message, true)});
+  for (auto* each : to) {
+    if (message.type().holds_secret && !each->carries_secrets)
+      continue;
+    deliver(*each, bytes{frame});
+  }
+}
+
+void cluster::publish(const envelope& message) {
+  auto path = path_of(message.head());
+  std::vector<peer*> wanting;
+  {
+    std::shared_lock lock{routing_mutex_};
+    if (auto at = routing_.wants.find(std::string{message.type().name}); at != routing_.wants.end())
+      wanting = at->second;
+  }
+  if (path.empty() && wanting.empty())
+    return;
+  wire::message said{.use = 0, .ticket = 0, .envelope = to_wire(message, true)};
+  auto send = [&](peer& to, std::uint8_t use) {
+    if (message.type().holds_secret && !to.carries_secrets)
+      return;
+    said.use = use;
+    deliver(to, wire::frame(wire::kind::message, said));
+  };
+  for (auto* each : path) {
+    auto at = std::find(wanting.begin(), wanting.end(), each);
+    bool wants = at != wanting.end();
+    send(*each, wants ? wire::use::pass | wire::use::subscribe : wire::use::pass);
+    if (wants)
+      wanting.erase(at);
+  }
+  for (auto* each : wanting)
+    send(*each, wire::use::subscribe);
+}
+
+void cluster::take_message(peer& from, wire::message&& said) {
+  auto& node = runtime_.actors();
+  bool handle = (said.use & wire::use::handle) != 0;
+  auto refuse = [&](failure_kind kind, std::string text) {
+    failure why{.kind = kind,
+                .certainty = certainty::not_done,
+                .text = std::move(text),
+                .message = said.envelope.id};
+    deliver(from, wire::frame(wire::kind::failed, wire::failed{said.ticket, failure_to_wire(why)}));
+  };
+  // Whoever sees an event sees a journal that holds it.
+  if (remote_journal_ != nullptr && said.envelope.position != 0)
+    remote_journal_->has_grown(said.envelope.position);
+  if (!said.envelope.facts)
+    said.envelope.facts.emplace();
+  auto facts = facts_from_wire(from, std::move(*said.envelope.facts),
+                               handle ? said.envelope.id : message_id{}, said.ticket);
+  auto id = said.envelope.id;
+  auto correlation = said.envelope.correlation;
+  auto root = said.envelope.root;
+  auto number = said.envelope.type;
+  auto message = from_wire(from, std::move(said.envelope), std::move(facts), false);
+  if (!message) {
+    if (handle) {
+      said.envelope.id = id;
+      refuse(failure_kind::handler_failed, message.error());
+    } else if ((said.use & wire::use::pass) != 0 && !type_from(from, number).problem.empty()) {
+      // Somebody may wait for it, in vain. One that nobody here has heard of nobody waits for.
+      static_cast<void>(node.talks->fail(correlation, root,
+                                         {.kind = failure_kind::handler_failed,
+                                          .certainty = certainty::unknown,
+                                          .text = message.error(),
+                                          .message = id},
+                                         node.now()));
+    }
+    return;
+  }
+  auto kind = message->type().kind;
+  if (handle && kind != message_kind::command && kind != message_kind::query) {
+    said.envelope.id = id;
+    refuse(failure_kind::handler_failed, "only commands and queries are handled for other nodes");
+    return;
+  }
+  if (handle) {
+    if (node.closed.load(std::memory_order_acquire)) {
+      said.envelope.id = id;
+      refuse(failure_kind::stopped,
+             "node " + setup_.node + " is stopping; dispatch again when it has restarted");
+      return;
+    }
+    handling_.fetch_add(1, std::memory_order_acq_rel);
+    auto& bus = node.bus(kind == message_kind::command ? bus_kind::command : bus_kind::query);
+    bus.sent.fetch_add(1, std::memory_order_relaxed);
+    caf::anon_send(bus.actor, std::move(*message));
+    return;
+  }
+  if ((said.use & wire::use::pass) != 0)
+    node.talks->pass(*message, node.now());
+  if ((said.use & wire::use::subscribe) != 0) {
+    event_batch batch;
+    batch.messages.push_back(std::move(*message));
+    caf::anon_send(node.writer, std::move(batch));
+  }
+}
+
+}  // namespace microlith::internal

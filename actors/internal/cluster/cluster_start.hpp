@@ -1,0 +1,29 @@
+#pragma once
+
+// From the options of a node to its part in a cluster.
+
+#include <microlith/actors/component.hpp>
+#include <microlith/actors/internal/cluster/cluster.hpp>
+#include <microlith/actors/node_options.hpp>
+#include <microlith/persistence/error.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace microlith::internal {
+
+/// Reads and checks the cluster file for a program that has these components.
+[[nodiscard]] result<cluster_setup, storage_error> plan_cluster(
+    const cluster_options& options, const std::vector<component>& components);
+
+/// Whether a component can only be hosted where the journal is within reach.
+[[nodiscard]] bool needs_journal(const component& of);
+
+/// The links that the setup asks for.
+[[nodiscard]] result<std::unique_ptr<links>, storage_error> make_links(caf::actor_system& system,
+                                                                       const cluster_setup& setup);
+
+/// One deterministic node among several.
+[[nodiscard]] std::shared_ptr<stepped_node> make_steps(caf::scheduler::test_coordinator& scheduler);
+
+}  // namespace microlith::internal
