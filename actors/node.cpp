@@ -32,6 +32,8 @@ class node_assembly {
     // Unlimited, one busy actor starves the others where there is one thread.
     part.config.set("scheduler.max-throughput", std::int64_t{300});
     part.config.set("logger.verbosity", caf::atom("quiet"));
+    if (part.others && part.others->wiring() == nullptr)
+      load_network(part.config);
     part.system.emplace(part.config);
     if (part.deterministic())
       part.epoch_steady_ = part.now();
@@ -340,7 +342,9 @@ result<node, storage_error> node::start(node_options options, std::vector<compon
     }
   }
   if (part.others) {
-    auto links = internal::make_links(*part.system, part.others->setup());
+    auto links = internal::make_links(
+        *part.system, part.others->setup(),
+        [&part](const std::string& text) { part.log(log_level::warning, text); });
     if (!links) {
       made.stop();
       return links.error();

@@ -152,10 +152,7 @@ void gateway::add_routes(http::router& router) {
   router.add("POST", "/api/login", to(&gateway::login));
   router.add("POST", "/api/logout", to(&gateway::logout));
   router.add("GET", "/api/me", to(&gateway::me));
-  router.add("GET", "/metrics", to(&gateway::show_metrics));
-  router.add("GET", "/healthz", [](const http::request&, const http::responder& respond) {
-    respond({.body = R"({"status":"ok"})", .headers = {{"Cache-Control", "no-store"}}});
-  });
+  add_status_routes(router);
   for (const auto& file : page_files()) {
     router.add("GET", file.path, [&file](const http::request&, const http::responder& respond) {
       respond({.body = std::string{file.content},
@@ -164,6 +161,16 @@ void gateway::add_routes(http::router& router) {
                            {"Content-Security-Policy", std::string{content_security_policy}}}});
     });
   }
+}
+
+void gateway::add_status_routes(http::router& router) {
+  router.add("GET", "/metrics",
+             [self = shared_from_this()](http::request request, http::responder respond) {
+               self->show_metrics(std::move(request), std::move(respond));
+             });
+  router.add("GET", "/healthz", [](const http::request&, const http::responder& respond) {
+    respond({.body = R"({"status":"ok"})", .headers = {{"Cache-Control", "no-store"}}});
+  });
 }
 
 template <class Then>

@@ -41,6 +41,8 @@ class gateway : public std::enable_shared_from_this<gateway> {
           std::function<std::string()> metrics, executor executor, gateway_options options);
 
   void add_routes(http::router& router);
+  /// /metrics and /healthz alone: what a node without the gateway serves.
+  void add_status_routes(http::router& router);
 
  private:
   using on_user = std::function<void(std::optional<signed_in_user>)>;

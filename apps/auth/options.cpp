@@ -22,18 +22,27 @@ Examples:
   auth-node                                      serve on http://127.0.0.1:8080/, data in ./data
   auth-node --data /srv/auth --http 0.0.0.0:80 --host auth.example.org
   auth-node --trust-proxy 127.0.0.1 --host auth.example.org      behind a proxy that speaks TLS
-  auth-node --data /srv/auth --create-admin alice@example.org    asks for the password)";
+  auth-node --data /srv/auth --create-admin alice@example.org    asks for the password
+  auth-node --cluster cluster.toml --node b --data /srv/auth-b   one node of several)";
 
-std::string set_endpoint(options& to, const std::string& text) {
+std::string read_endpoint(const std::string& text, http::ip_address& to, std::uint16_t& port) {
   auto parsed = http::authority::parse(text);
   auto address =
       parsed ? http::ip_address::parse(parsed->host == "localhost" ? "127.0.0.1" : parsed->host)
              : std::nullopt;
   if (!address || !parsed->port)
     return "'" + text + "' is not an ADDRESS:PORT such as 127.0.0.1:8080 or [::1]:8080";
-  to.address = *address;
-  to.port = *parsed->port;
+  to = *address;
+  port = *parsed->port;
   return {};
+}
+
+std::string set_endpoint(options& to, const std::string& text) {
+  return read_endpoint(text, to.address, to.port);
+}
+
+std::string set_status_endpoint(options& to, const std::string& text) {
+  return read_endpoint(text, to.status_address.emplace(), to.status_port);
 }
 
 std::string add_host(options& to, const std::string& text) {
@@ -128,10 +137,27 @@ std::variant<options, early_exit> parse_options(int argc, const char* const* arg
       ->type_name("ADDRESS")
       ->trigger_on_parse();
   app.add_flag("--public-metrics", parsed.public_metrics, "Serve /metrics to everybody");
+  auto* cluster =
+      app.add_option("--cluster", parsed.cluster,
+                     "Be one node of this cluster file; without it one process does all")
+          ->type_name("FILE");
+  auto* node = app.add_option("--node", parsed.node, "Which node of the cluster file this is")
+                   ->type_name("NAME");
+  cluster->needs(node);
+  node->needs(cluster);
+  app.add_flag("--insecure", parsed.insecure,
+               "Let the links of the cluster go beyond this machine without TLS")
+      ->needs(cluster);
+  app.add_option_function<std::string>(
+         "--status-http", each("--status-http", parsed, set_status_endpoint),
+         "Where a node without the gateway serves /metrics and /healthz")
+      ->type_name("ADDRESS:PORT")
+      ->needs(cluster);
   auto* create = app.add_option("--create-admin", admin,
                                 "Register an admin, whose password is read from the terminal or "
                                 "standard input, and exit")
-                     ->type_name("EMAIL");
+                     ->type_name("EMAIL")
+                     ->excludes(cluster);
   app.add_option("--log-level", parsed.log_level, "How much to log, on standard error")
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}))
       ->option_text("trace|debug|info|warning|error|off [info]");

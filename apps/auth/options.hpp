@@ -26,7 +26,12 @@ struct options {
   std::vector<std::string> hosts;       ///< lower case
   std::vector<http::ip_address> trusted_proxies;
   bool public_metrics = false;
-  std::optional<std::string> create_admin;  ///< an e-mail as given
+  std::optional<std::string> create_admin;         ///< an e-mail as given
+  std::filesystem::path cluster;                   ///< the cluster file; empty: one process
+  std::string node;                                ///< which of its nodes this is
+  bool insecure = false;                           ///< links beyond loopback may do without TLS
+  std::optional<http::ip_address> status_address;  ///< for a node without the gateway
+  std::uint16_t status_port = 0;
   std::string log_level = "info";
   std::string describe;  ///< empty, "text" or "dot"
 };

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <iostream>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace auth {
@@ -54,9 +55,9 @@ http::own_names names_of(const options& options) {
   return names;
 }
 
-std::string url_of(const options& options, std::uint16_t port) {
-  auto host = to_string(options.address);
-  if (!options.address.is_v4())
+std::string url_of(const http::ip_address& address, std::uint16_t port) {
+  auto host = to_string(address);
+  if (!address.is_v4())
     host = '[' + host + ']';
   return "http://" + host + ':' + std::to_string(port) + '/';
 }
@@ -73,6 +74,9 @@ microlith::result<microlith::node, microlith::storage_error> start_node(
   set_password_cost(options.password_cost);
   microlith::node_options node;
   node.name = "auth";
+  if (!options.cluster.empty())
+    node.cluster = microlith::cluster_options{
+        .file = options.cluster, .node = options.node, .insecure = options.insecure};
   node.data = options.data;
   node.threads = options.threads;
   node.journal_map_bytes = options.map_limit_bytes;
@@ -84,16 +88,46 @@ microlith::result<microlith::node, microlith::storage_error> start_node(
   return microlith::node::start(std::move(node), std::move(components));
 }
 
+namespace {
+
+/// What is served, and where.
+struct front {
+  http::ip_address address;
+  std::uint16_t port = 0;
+};
+
+/// The gateway's address; another node of a cluster may have one for its status. Empty: none.
+std::optional<front> front_of(const options& options, bool is_gateway) {
+  if (is_gateway)
+    return front{options.address, options.port};
+  if (options.status_address)
+    return front{*options.status_address, options.status_port};
+  return std::nullopt;
+}
+
+}  // namespace
+
 int serve(const options& options, const stop_signals& stop) {
   auto node = start_node(options, components());
   if (!node)
     return refuse(node.error().text);
 
-  auto key = http_key::open(options.data);
+  bool is_gateway = node->hosts(gateway_component().name());
+  auto at = front_of(options, is_gateway);
+  if (!at) {
+    std::cout << "auth-node ready: node " << options.node << std::endl;
+    stop.wait();
+    spdlog::info("stopping");
+    node->stop();
+    spdlog::info("stopped");
+    return 0;
+  }
+
+  auto key = is_gateway ? http_key::open(options.data) : http_key::make();
   if (!key)
     return refuse(key.error().text);
 
-  http::server_options server_options{.address = options.address, .port = options.port};
+  http::server_options server_options{.address = at->address, .port = at->port};
   server_options.limits.connections = connection_limit(server_options.limits.connections);
   http::server* opened = nullptr;
   std::mutex node_mutex;
@@ -118,9 +152,12 @@ int serve(const options& options, const stop_signals& stop) {
       gateway_options{.trusted_proxies = options.trusted_proxies,
                       .registration_limit = options.registration_limit,
                       .public_metrics = options.public_metrics});
-  gateway->add_routes(router);
+  if (is_gateway)
+    gateway->add_routes(router);
+  else
+    gateway->add_status_routes(router);
   opened->start(router);
-  std::cout << "auth-node ready: " << url_of(options, opened->port()) << std::endl;
+  std::cout << "auth-node ready: " << url_of(at->address, opened->port()) << std::endl;
 
   stop.wait();
   spdlog::info("stopping");

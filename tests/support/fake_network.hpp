@@ -99,6 +99,16 @@ class fake_network final : public internal::cluster_wiring,
   /// The process of a node dies: what was on its way to it or from it is gone, and all are told.
   void kill(const std::string& node, const std::string& why = "its process has died");
 
+  /// Puts a message on a link, as if its sender had.
+  void inject(const std::string& from, const std::string& to, std::vector<std::byte> message) {
+    std::lock_guard lock{mutex_};
+    pipes_[{from, to}].waiting.push_back(std::move(message));
+    changed_.notify_all();
+  }
+  /// Called with every message that is sent, from now on.
+  std::function<void(const std::string& from, const std::string& to, std::span<const std::byte>)>
+      on_send;
+
   /// Messages carried so far, of all links.
   [[nodiscard]] std::uint64_t carried() const { return carried_.load(); }
 
@@ -233,6 +243,8 @@ inline internal::sent fake_network::send(const std::string& from, const std::str
   if (between.waiting.size() >= capacity)
     return internal::sent::overloaded;
   between.waiting.emplace_back(message.begin(), message.end());
+  if (on_send)
+    on_send(from, to, message);
   changed_.notify_all();
   return internal::sent::taken;
 }

@@ -25,8 +25,7 @@ cluster::cluster(runtime& node, cluster_setup setup) : runtime_{node}, setup_{st
     if (name == setup_.node)
       continue;
     auto added = std::make_unique<peer>(each);
-    added->carries_secrets = setup_.file.tls || setup_.secrets_in_the_clear ||
-                             (self.is_loopback() && each.is_loopback());
+    added->carries_secrets = setup_.file.tls || (self.is_loopback() && each.is_loopback());
     peers_.emplace(name, std::move(added));
   }
 }

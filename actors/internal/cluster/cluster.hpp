@@ -44,7 +44,7 @@ struct cluster_setup {
   /// The component that serves a type, of all components of the program.
   std::map<std::string, std::string, std::less<>> served_by;
   std::shared_ptr<cluster_wiring> wiring;  ///< in tests
-  bool secrets_in_the_clear = false;       ///< links without TLS beyond loopback were asked for
+  bool insecure = false;                   ///< links without TLS beyond loopback were asked for
 };
 
 class cluster final : public link_events, public remote_reader {

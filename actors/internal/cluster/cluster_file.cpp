@@ -234,7 +234,7 @@ result<cluster_file, storage_error> parse_cluster_file(std::string_view text,
                  std::string{error.description()});
   }
   const auto& table = parsed.table();
-  if (auto unknown = only_keys(table, "it", {"nodes", "tls", "timings"}))
+  if (auto unknown = only_keys(table, "it", {"nodes", "tls", "secret", "timings"}))
     return wrong(*unknown);
   cluster_file file;
   file.path = path;
@@ -246,6 +246,13 @@ result<cluster_file, storage_error> parse_cluster_file(std::string_view text,
       if (auto bad = read_node(name, value, file.nodes[name]))
         return wrong(*bad);
     }
+  }
+  file.secret = path.string() + ".secret";
+  if (table.contains("secret")) {
+    std::string secret;
+    if (auto bad = text_of(table, "it", "secret", secret))
+      return wrong(*bad);
+    file.secret = path.parent_path() / secret;
   }
   if (const auto* tls = table.get("tls")) {
     if (auto bad = read_tls(*tls, path.parent_path(), file.tls.emplace()))

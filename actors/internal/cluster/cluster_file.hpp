@@ -48,7 +48,7 @@ struct cluster_tls {
 
 struct cluster_timings {
   std::chrono::milliseconds silence{2'000};  ///< a peer that says nothing for so long is cut off
-  std::chrono::milliseconds lost_after{30'000};  ///< cut off for so long, it counts as gone
+  std::chrono::milliseconds lost_after{10'000};  ///< cut off for so long, it counts as gone
   std::chrono::milliseconds back_off{1'000};     ///< longest pause between two attempts to connect
 };
 
@@ -56,6 +56,9 @@ struct cluster_file {
   std::filesystem::path path;
   std::map<std::string, cluster_node> nodes;
   std::optional<cluster_tls> tls;
+  /// Where there is no TLS: what all nodes share; made by the first one. The file's name with
+  /// ".secret" after it, unless the file says otherwise.
+  std::filesystem::path secret;
   cluster_timings timings;
 
   /// The node that hosts a component; null: none does.

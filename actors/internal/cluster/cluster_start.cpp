@@ -58,19 +58,12 @@ result<cluster_setup, storage_error> plan_cluster(const cluster_options& options
   setup.file = std::move(*file);
   setup.node = options.node;
   setup.wiring = options.wiring;
-  setup.secrets_in_the_clear = options.insecure;
+  setup.insecure = options.insecure;
   return setup;
 }
 
 bool needs_journal(const component& of) {
   return !of.projections().empty();
-}
-
-result<std::unique_ptr<links>, storage_error> make_links(caf::actor_system&,
-                                                         const cluster_setup& setup) {
-  if (setup.wiring)
-    return setup.wiring->make_links(setup.node);
-  return unusable("links between processes are not part of this program yet");
 }
 
 std::shared_ptr<stepped_node> make_steps(caf::scheduler::test_coordinator& scheduler) {

@@ -19,9 +19,13 @@ namespace microlith::internal {
 /// Whether a component can only be hosted where the journal is within reach.
 [[nodiscard]] bool needs_journal(const component& of);
 
-/// The links that the setup asks for.
-[[nodiscard]] result<std::unique_ptr<links>, storage_error> make_links(caf::actor_system& system,
-                                                                       const cluster_setup& setup);
+/// The links that the setup asks for. `report` is told of who was refused.
+[[nodiscard]] result<std::unique_ptr<links>, storage_error> make_links(
+    caf::actor_system& system, const cluster_setup& setup,
+    std::function<void(const std::string&)> report);
+
+/// Before the actor system starts, where there will be links of our own.
+void load_network(caf::actor_system_config& config);
 
 /// One deterministic node among several.
 [[nodiscard]] std::shared_ptr<stepped_node> make_steps(caf::scheduler::test_coordinator& scheduler);

@@ -1,5 +1,4 @@
 #include <microlith/actors/internal/cluster/remote_journal.hpp>
-#include <microlith/persistence/internal/record_layout.hpp>
 
 #include <algorithm>
 
@@ -64,39 +63,36 @@ result<void, storage_error> remote_journal::learn_types() const {
     return answer.error();
   if (answer->numbers.size() != answer->schemas.size())
     return garbled("types without numbers");
-  auto known = types_.all().size();
+  std::vector<stored_type> types;
   for (std::size_t i = 0; i < answer->schemas.size(); ++i) {
-    if (answer->numbers[i] <= known)
-      continue;
     auto& layout = answer->schemas[i];
-    stored_type type{.id = static_cast<std::uint32_t>(answer->numbers[i]),
-                     .name = layout.name,
-                     .version = layout.version,
-                     .fingerprint = layout.fingerprint,
-                     .schema = {}};
+    auto& type =
+        types.emplace_back(stored_type{.id = static_cast<std::uint32_t>(answer->numbers[i]),
+                                       .name = layout.name,
+                                       .version = layout.version,
+                                       .fingerprint = layout.fingerprint,
+                                       .schema = {}});
     type.schema = std::move(layout);
-    if (!types_.load(std::move(type)))
-      return garbled("types that are not in order");
   }
+  if (!records_.learn(std::move(types)))
+    return garbled("types that are not in order");
   return {};
 }
 
-result<const stored_type*, storage_error> remote_journal::type_of_record(
-    std::uint32_t number, std::uint64_t position) const {
-  if (const auto* known = types_.find(number))
-    return known;
+result<record_view, storage_error> remote_journal::verified(const wire::record& record) const {
+  auto view = records_.read(record.position, record.stored);
+  if (!view || view->type != nullptr)
+    return view;
   std::lock_guard lock{types_mutex_};
-  if (types_.find(number) == nullptr) {
-    if (auto learned = learn_types(); !learned)
-      return learned.error();
-  }
-  if (const auto* known = types_.find(number))
-    return known;
-  return storage_error{storage_error_kind::damaged,
-                       "record " + std::to_string(position) +
-                           " has a type that the journal does "
-                           "not know",
-                       position};
+  if (auto learned = learn_types(); !learned)
+    return learned.error();
+  view = records_.read(record.position, record.stored);
+  if (view && view->type == nullptr)
+    return storage_error{
+        storage_error_kind::damaged,
+        "record " + std::to_string(record.position) + " has a type that its journal does not know",
+        record.position};
+  return view;
 }
 
 result<read_progress, storage_error> remote_journal::visit_pages(wire::read question,
@@ -120,21 +116,14 @@ result<read_progress, storage_error> remote_journal::visit_pages(wire::read ques
       return progress;
     }
     for (const auto& record : answer->records) {
-      parsed_record parsed;
-      if (const char* problem = parse_record(record.position, record.stored, parsed))
-        return storage_error{storage_error_kind::damaged,
-                             "record " + std::to_string(record.position) +
-                                 ", read from another node, is damaged: " + problem,
-                             record.position};
-      auto type = type_of_record(parsed.type, record.position);
-      if (!type)
-        return type.error();
-      parsed.view.type = *type;
-      bytes_seen += parsed.view.body.size();
+      auto view = verified(record);
+      if (!view)
+        return view.error();
+      bytes_seen += view->body.size();
       ++progress.next;
       ++progress.events;
       bool last = &record == &answer->records.back();
-      if (!visit(parsed.view)) {
+      if (!visit(*view)) {
         progress.end = last && answer->end;
         return progress;
       }
@@ -214,7 +203,7 @@ result<std::vector<std::uint64_t>, storage_error> remote_journal::conversation(
 std::vector<stored_type> remote_journal::types() const {
   std::lock_guard lock{types_mutex_};
   static_cast<void>(learn_types());
-  return types_.all();
+  return records_.types();
 }
 
 }  // namespace microlith::internal

@@ -6,7 +6,7 @@
 // time; where the other node cannot be reached it ends as `unreachable` at once.
 
 #include <microlith/actors/internal/cluster/wire.hpp>
-#include <microlith/persistence/internal/type_registry.hpp>
+#include <microlith/persistence/foreign_records.hpp>
 #include <microlith/persistence/journal.hpp>
 
 #include <atomic>
@@ -50,8 +50,7 @@ class remote_journal final : public journal {
  private:
   result<read_progress, storage_error> visit_pages(wire::read question, read_limits limits,
                                                    record_visitor visit) const;
-  [[nodiscard]] result<const stored_type*, storage_error> type_of_record(
-      std::uint32_t number, std::uint64_t position) const;
+  [[nodiscard]] result<record_view, storage_error> verified(const wire::record& record) const;
   result<void, storage_error> learn_types() const;
 
   remote_reader& from_;
@@ -59,7 +58,7 @@ class remote_journal final : public journal {
   mutable std::mutex mutex_;
   message_id epoch_;
   mutable std::mutex types_mutex_;
-  mutable type_registry types_;
+  mutable foreign_records records_;
 };
 
 }  // namespace microlith::internal
