@@ -49,11 +49,13 @@ struct order {
   std::int64_t count = 1;
 };
 BOOST_DESCRIBE_STRUCT(order, (), (item, count))
+}  // namespace newer
 
-inline order upcast(older::order&& old) {
+namespace older {
+inline newer::order upcast(order old) {
   return {old.item, 7};
 }
-}  // namespace newer
+}  // namespace older
 
 }  // namespace cluster_samples
 
