@@ -5,6 +5,7 @@
 // Reading it checks all that can be checked without looking at the machine; every error names the
 // file, the place and what to do. Values; any thread.
 
+#include <microlith/actors/internal/link/limits.hpp>
 #include <microlith/messages/result.hpp>
 #include <microlith/persistence/error.hpp>
 
@@ -25,7 +26,6 @@ namespace microlith::internal {
 inline constexpr std::string_view journal_component = "journal";
 
 inline constexpr std::size_t max_cluster_nodes = 64;
-inline constexpr std::size_t max_node_name_bytes = 63;
 inline constexpr std::size_t max_cluster_file_bytes = std::size_t{1} << 20;
 
 struct cluster_node {

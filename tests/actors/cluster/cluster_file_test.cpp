@@ -37,11 +37,11 @@ void refuses(const std::string& text, const std::vector<std::string>& parts) {
                "'" << part << "' is not in: " << file.error().text);
 }
 
-std::string table(const std::string& name, const std::string& rest) {
+std::string section(const std::string& name, const std::string& rest) {
   return "[nodes." + name + "]\n" + rest + "\n";
 }
 
-const std::string journal_node = table("a", "listen = '127.0.0.1:1'\nhosts = ['journal']");
+const std::string journal_node = section("a", "listen = '127.0.0.1:1'\nhosts = ['journal']");
 
 }  // namespace
 
@@ -81,13 +81,14 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named_with_its_place) {
   refuses("[nodes.a\n", {"/etc/cluster.toml", "line 1"});
   refuses("", {"names no node"});
   refuses(journal_node + "[colours]\n", {"colours", "line"});
-  refuses(table("a", "listen = '127.0.0.1:1'\nhosts = ['journal']\nport = 3"), {"port", "line 4"});
-  refuses(table("a", "hosts = ['journal']"), {"[nodes.a]", "listen"});
-  refuses(table("a", "listen = '127.0.0.1:1'"), {"[nodes.a]", "hosts"});
-  refuses(table("a", "listen = '127.0.0.1:1'\nhosts = [7]"), {"[nodes.a]", "hosts"});
+  refuses(section("a", "listen = '127.0.0.1:1'\nhosts = ['journal']\nport = 3"),
+          {"port", "line 4"});
+  refuses(section("a", "hosts = ['journal']"), {"[nodes.a]", "listen"});
+  refuses(section("a", "listen = '127.0.0.1:1'"), {"[nodes.a]", "hosts"});
+  refuses(section("a", "listen = '127.0.0.1:1'\nhosts = [7]"), {"[nodes.a]", "hosts"});
   for (const char* address : {"127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", ":1", "::1:7", "a b:1",
                               "[::1:7", "[nothing]:7"})
-    refuses(table("a", std::string{"listen = '"} + address + "'\nhosts = ['journal']"),
+    refuses(section("a", std::string{"listen = '"} + address + "'\nhosts = ['journal']"),
             {"[nodes.a]", "ADDRESS:PORT"});
   refuses("[nodes.\"a b\"]\nlisten = '127.0.0.1:1'\nhosts = ['journal']", {"a b", "letters"});
   refuses(journal_node + "[timings]\nsilence_ms = 'long'", {"silence_ms"});
@@ -95,11 +96,12 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named_with_its_place) {
 }
 
 BOOST_AUTO_TEST_CASE(the_journal_and_each_component_have_exactly_one_place) {
-  refuses(table("a", "listen = '127.0.0.1:1'\nhosts = ['x']"), {"no node hosts the journal"});
-  refuses(journal_node + table("b", "listen = '127.0.0.1:2'\nhosts = ['journal']"),
+  refuses(section("a", "listen = '127.0.0.1:1'\nhosts = ['x']"), {"no node hosts the journal"});
+  refuses(journal_node + section("b", "listen = '127.0.0.1:2'\nhosts = ['journal']"),
           {"journal", "twice", "a and by b"});
-  refuses(journal_node + table("b", "listen = '127.0.0.1:2'\nhosts = ['x', 'x']"), {"x", "twice"});
-  refuses(journal_node + table("b", "listen = '127.0.0.1:1'\nhosts = []"),
+  refuses(journal_node + section("b", "listen = '127.0.0.1:2'\nhosts = ['x', 'x']"),
+          {"x", "twice"});
+  refuses(journal_node + section("b", "listen = '127.0.0.1:1'\nhosts = []"),
           {"127.0.0.1:1", "a and b"});
 }
 

@@ -1,0 +1,175 @@
+// Three processes that share the work of one: what is started, killed and called from outside.
+
+#include "apps/auth/running_auth_node.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <thread>
+
+using auth::test::cookie_of;
+using auth::test::program;
+using microlith::test::child_process;
+using microlith::test::http_client;
+using microlith::test::http_response;
+using microlith::test::temporary_directory;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto patience = 60s;
+
+/// A port that nobody has at this moment.
+std::uint16_t free_port() {
+  int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  BOOST_REQUIRE(::bind(socket, reinterpret_cast<sockaddr*>(&address), size) == 0);
+  BOOST_REQUIRE(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  ::close(socket);
+  return ntohs(address.sin_port);
+}
+
+class three_nodes {
+ public:
+  three_nodes() {
+    std::ofstream file{directory_.path() / "cluster.toml"};
+    auto node = [&](const char* name, const char* hosts) {
+      file << "[nodes." << name << "]\nlisten = \"127.0.0.1:" << free_port() << "\"\nhosts = ["
+           << hosts << "]\n";
+    };
+    node("a", R"("journal", "auth.commands")");
+    node("b", R"("auth.queries")");
+    node("c", R"("auth.gateway")");
+  }
+
+  void start(const std::string& name, std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments{"--cluster",
+                                       (directory_.path() / "cluster.toml").string(),
+                                       "--node",
+                                       name,
+                                       "--data",
+                                       (directory_.path() / name).string(),
+                                       "--password-cost",
+                                       "minimum",
+                                       "--registration-limit",
+                                       "0",
+                                       "--log-level",
+                                       "warning"};
+    if (name == "c")
+      arguments.insert(arguments.end(), {"--http", "127.0.0.1:0"});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    auto& process = processes_[name];
+    process = std::make_unique<child_process>(program, arguments);
+    auto line = process->read_line();
+    BOOST_REQUIRE_MESSAGE(line && line->starts_with("auth-node ready"),
+                          "node " << name << " did not start: " << process->wait().err);
+    if (auto at = line->find("http://127.0.0.1:"); at != std::string::npos)
+      ports_[name] = static_cast<std::uint16_t>(std::stoi(line->substr(at + 17)));
+  }
+
+  void kill(const std::string& name) {
+    processes_.at(name)->signal(SIGKILL);
+    BOOST_TEST(processes_.at(name)->wait().signal == SIGKILL);
+  }
+
+  child_process::ending stop(const std::string& name) {
+    processes_.at(name)->signal(SIGTERM);
+    return processes_.at(name)->wait();
+  }
+
+  http_response call(std::string_view method, std::string_view path, std::string_view body = {},
+                     const std::vector<std::string>& headers = {}, const std::string& node = "c") {
+    return http_client{ports_.at(node)}.call(method, path, body, headers);
+  }
+
+  /// The first response that is not "not there at the moment".
+  http_response call_when_there(std::string_view method, std::string_view path,
+                                std::string_view body = {},
+                                const std::vector<std::string>& headers = {}) {
+    auto until = std::chrono::steady_clock::now() + patience;
+    for (;;) {
+      auto response = call(method, path, body, headers);
+      if ((response.status != 503 && response.status != 504) ||
+          std::chrono::steady_clock::now() > until)
+        return response;
+      std::this_thread::yield();
+    }
+  }
+
+ private:
+  temporary_directory directory_;
+  std::map<std::string, std::unique_ptr<child_process>> processes_;
+  std::map<std::string, std::uint16_t> ports_;
+};
+
+std::string user(const std::string& name) {
+  return R"({"email":")" + name + R"(@example.org","password":"correct horse"})";
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(cluster)
+
+BOOST_AUTO_TEST_CASE(three_processes_do_what_one_does) {
+  three_nodes nodes;
+  // The order does not matter; what is not there is said to be unavailable, at once.
+  nodes.start("c");
+  BOOST_TEST(nodes.call("GET", "/healthz").status == 200);
+  BOOST_TEST(nodes.call("POST", "/api/register", user("alice")).status == 503);
+  nodes.start("b", {"--status-http", "127.0.0.1:0"});
+  BOOST_TEST(nodes.call("GET", "/healthz", {}, {}, "b").status == 200);
+  BOOST_TEST(nodes.call("GET", "/metrics", {}, {}, "b").body.find("microlith_journal_position") !=
+             std::string::npos);
+  nodes.start("a");
+  BOOST_TEST(nodes.call_when_there("POST", "/api/register", user("alice")).status == 201);
+  BOOST_TEST(nodes.call("POST", "/api/register", user("alice")).status == 409);
+  BOOST_TEST(nodes.call("POST", "/api/login", user("bob")).status == 401);
+  auto signed_in = nodes.call_when_there("POST", "/api/login", user("alice"));
+  BOOST_TEST(signed_in.status == 200);
+  auto cookie = cookie_of(signed_in);
+  BOOST_TEST(nodes.call_when_there("GET", "/api/me", {}, {cookie}).status == 200);
+
+  for (const char* name : {"a", "b"}) {
+    nodes.kill(name);
+    auto while_gone =
+        nodes.call(name == std::string_view{"a"} ? "POST" : "GET",
+                   name == std::string_view{"a"} ? "/api/register" : "/api/me",
+                   name == std::string_view{"a"} ? user("carol") : std::string{}, {cookie});
+    BOOST_TEST((while_gone.status == 503 || while_gone.status == 504));
+    nodes.start(name);
+    BOOST_TEST(nodes.call_when_there("GET", "/api/me", {}, {cookie}).status == 200);
+    BOOST_TEST(nodes.call_when_there("POST", "/api/register", user("alice")).status == 409);
+  }
+
+  BOOST_TEST(nodes.call_when_there("POST", "/api/logout", {}, {cookie}).status == 204);
+  BOOST_TEST(nodes.call_when_there("GET", "/api/me", {}, {cookie}).status == 401);
+  for (const char* name : {"c", "b", "a"})
+    BOOST_TEST(nodes.stop(name).code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_the_file_does_not_name_is_refused_and_says_what_there_is) {
+  temporary_directory directory;
+  auto file = directory.path() / "cluster.toml";
+  std::ofstream{file} << "[nodes.a]\nlisten = \"127.0.0.1:1\"\nhosts = [\"journal\", "
+                         "\"auth.commands\", \"auth.queries\", \"auth.gateway\"]\n";
+  auto ended = child_process{program,
+                             {"--cluster", file.string(), "--node", "z", "--data",
+                              (directory.path() / "z").string()}}
+                   .wait();
+  BOOST_TEST(ended.code == 2);
+  BOOST_TEST(ended.err.find("no node 'z'; it has: a") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
