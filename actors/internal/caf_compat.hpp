@@ -81,8 +81,7 @@ using shard_actor =
 /// Appends to the journal, then publishes: the far side of the event bus.
 using writer_actor =
     caf::typed_actor<caf::reacts_to<bell_atom>, caf::reacts_to<event_batch>,
-                     caf::replies_to<flush_atom>::with<bool>,
-                     caf::reacts_to<stop_atom>>;
+                     caf::replies_to<flush_atom>::with<bool>, caf::reacts_to<stop_atom>>;
 
 /// Hands slow work to a bounded number of workers; is also the interface of a worker.
 using workshop_actor =

@@ -158,8 +158,7 @@ message_id begin_with_snapshot(shard_state& state, instance& of) {
 }
 
 // Brings a state up to what the journal holds. Empty: it worked.
-std::optional<storage_error> load(shard_state& state, instance& of,
-                                  bool may_use_snapshot = true) {
+std::optional<storage_error> load(shard_state& state, instance& of, bool may_use_snapshot = true) {
   auto& node = state.node->actors();
   const auto& decider = *state.decider;
   of.state = decider.initial();

@@ -218,7 +218,7 @@ void cluster::settle(pending_append&& done) {
   if (!reported)
     return;
   append_reports reports;
-  reports.reports.push_back({job.number, std::move(*done.outcome)});
+  reports.add(std::move(*done.outcome));
   job.report_to->report(std::move(reports));
 }
 
@@ -267,7 +267,7 @@ void cluster::take_append(peer& from, wire::append&& said) {
   auto& node = runtime_.actors();
   append_job job;
   job.from = from.name;
-  job.number = said.ticket;
+  job.ticket = said.ticket;
   auto refuse = [&](failure_kind kind, std::string text) {
     report(job, {},
            append_refused{{.kind = kind,
@@ -332,7 +332,7 @@ void cluster::report(const append_job& job, const append_request& request,
   if (to == nullptr)
     return;
   wire::append_outcome said;
-  said.ticket = job.number;
+  said.ticket = job.ticket;
   std::visit(overloaded{
                  [&](const appended& done) {
                    said.kind = static_cast<std::uint8_t>(outcome_kind::appended);

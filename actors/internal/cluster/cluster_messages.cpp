@@ -248,8 +248,7 @@ void cluster::take_message(peer& from, wire::message&& said) {
     }
     handling_.fetch_add(1, std::memory_order_acq_rel);
     auto& bus = node.bus(kind == message_kind::command ? bus_kind::command : bus_kind::query);
-    bus.sent.fetch_add(1, std::memory_order_relaxed);
-    caf::anon_send(bus.actor, std::move(*message));
+    bus.deliver(std::move(*message));
     return;
   }
   if ((said.use & wire::use::pass) != 0)
