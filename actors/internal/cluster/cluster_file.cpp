@@ -117,7 +117,7 @@ outcome read_timings(const toml::node& from, cluster_timings& out) {
   const auto* table = from.as_table();
   if (table == nullptr)
     return "timings" + place(from) + " must be a table";
-  if (auto wrong = only_keys(*table, "[timings]", {"silence_ms", "lost_after_ms", "back_off_ms"}))
+  if (auto wrong = only_keys(*table, "[timings]", {"silence_ms", "lost_after_ms"}))
     return wrong;
   auto read = [&](const char* key, std::int64_t least, std::chrono::milliseconds& to) -> outcome {
     constexpr std::int64_t most = 24 * 3'600 * 1'000;
@@ -134,9 +134,7 @@ outcome read_timings(const toml::node& from, cluster_timings& out) {
   };
   if (auto wrong = read("silence_ms", 50, out.silence))
     return wrong;
-  if (auto wrong = read("lost_after_ms", 50, out.lost_after))
-    return wrong;
-  return read("back_off_ms", 1, out.back_off);
+  return read("lost_after_ms", 50, out.lost_after);
 }
 
 // What must hold between the nodes.

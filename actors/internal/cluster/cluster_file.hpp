@@ -49,7 +49,6 @@ struct cluster_tls {
 struct cluster_timings {
   std::chrono::milliseconds silence{2'000};  ///< a peer that says nothing for so long is cut off
   std::chrono::milliseconds lost_after{10'000};  ///< cut off for so long, it counts as gone
-  std::chrono::milliseconds back_off{1'000};     ///< longest pause between two attempts to connect
 };
 
 struct cluster_file {

@@ -76,11 +76,10 @@ BOOST_DESCRIBE_STRUCT(types, (), (all))
 struct routes {
   bool stopping = false;
   bool wants_bell = false;
-  std::vector<std::string> serves;      ///< commands and queries
-  std::vector<std::string> wants;       ///< events and rejections
-  std::vector<std::string> components;  ///< that it hosts, ready
+  std::vector<std::string> serves;  ///< commands and queries
+  std::vector<std::string> wants;   ///< events and rejections
 };
-BOOST_DESCRIBE_STRUCT(routes, (), (stopping, wants_bell, serves, wants, components))
+BOOST_DESCRIBE_STRUCT(routes, (), (stopping, wants_bell, serves, wants))
 
 struct facts {
   std::string origin;
