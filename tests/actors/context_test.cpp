@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(commands_leave_after_the_events_are_durable) {
   running_node node;
   auto other = node.commands()
                    .subscribe<other_work>([&](const other_work&) {
-                     positions.push_back(node->journal().last_position());
+                     positions.push_back(node.counted().journal_position);
                    })
                    .value();
   auto handler = node.commands()

@@ -332,6 +332,9 @@ void cluster::take(peer& from, std::span<const std::byte> frame) {
       return;
     case wire::kind::finished:
       take_as<wire::finished>(from, body, [&](auto&& said) {
+        // Whoever is told of a position sees a journal that has it.
+        if (remote_journal_ != nullptr)
+          remote_journal_->has_grown(said.position);
         end_forwarded(said.ticket, [&](const envelope& message) {
           runtime_.actors().finished(message, {said.position});
         });

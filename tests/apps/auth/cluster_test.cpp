@@ -73,8 +73,8 @@ class three_nodes {
     auto& process = processes_[name];
     process = std::make_unique<child_process>(program, arguments);
     auto line = process->read_line();
-    BOOST_REQUIRE_MESSAGE(line && line->starts_with("auth-node ready"),
-                          "node " << name << " did not start: " << process->wait().err);
+    if (!line || !line->starts_with("auth-node ready"))
+      BOOST_FAIL("node " << name << " did not start: " << process->wait().err);
     if (auto at = line->find("http://127.0.0.1:"); at != std::string::npos)
       ports_[name] = static_cast<std::uint16_t>(std::stoi(line->substr(at + 17)));
   }
