@@ -74,11 +74,11 @@ class raw_journal {
   }
   ~raw_journal() { mdb_env_close(env_); }
 
-  double append() {
+  double append(std::size_t events = batch_events) {
     auto start = steady::now();
     MDB_txn* txn = nullptr;
     check(mdb_txn_begin(env_, nullptr, 0, &txn), "begin");
-    for (std::size_t i = 0; i < batch_events; ++i) {
+    for (std::size_t i = 0; i < events; ++i) {
       ++position_;
       MDB_val key{sizeof position_, &position_};
       MDB_val value{record_.size(), record_.data()};

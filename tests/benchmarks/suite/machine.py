@@ -1,0 +1,48 @@
+"""What the figures were taken on and with."""
+
+import os
+import platform
+import re
+import subprocess
+
+
+def _read(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _first_line(*argv):
+    try:
+        out = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
+    return out.splitlines()[0] if out else ""
+
+
+def file_system_of(directory):
+    """Type of the file system that a directory lies on, from the longest mount point that fits."""
+    directory = os.path.realpath(directory)
+    best, kind = "", "unknown"
+    for line in _read("/proc/mounts").splitlines():
+        fields = line.split()
+        if len(fields) > 2 and len(fields[1]) >= len(best) and \
+                (directory + "/").startswith(fields[1].rstrip("/") + "/"):
+            best, kind = fields[1], fields[2]
+    return kind
+
+
+def described(scratch, root):
+    model = re.search(r"model name\s*: (.*)", _read("/proc/cpuinfo"))
+    memory = re.search(r"MemTotal:\s*(\d+)", _read("/proc/meminfo"))
+    name = re.search(r'PRETTY_NAME="(.*)"', _read("/etc/os-release"))
+    return {
+        "processor": f"{os.cpu_count()} of {model.group(1).strip() if model else platform.machine()}",
+        "memory": f"{int(memory.group(1)) / 1048576:.0f} GiB" if memory else "unknown",
+        "system": f"{name.group(1) if name else platform.system()}, Linux {platform.release()}",
+        "file system": file_system_of(scratch),
+        "compiler": _first_line("g++", "--version"),
+        "commit": _first_line("git", "-C", root, "describe", "--always", "--dirty"),
+    }
