@@ -52,12 +52,12 @@ class bus_handle {
   }
 
   template <any_message T>
-  dispatch_result send(correlated_message<T> message) const {
+  dispatch_result send(correlated_message<T>&& message) const {
     return runtime_->dispatch(bus_, seal(std::move(message)));
   }
 
   template <awaitable... Ts, any_message T>
-  [[nodiscard]] answer<Ts...> send_and_wait(correlated_message<T> message,
+  [[nodiscard]] answer<Ts...> send_and_wait(correlated_message<T>&& message,
                                             std::chrono::milliseconds limit, bool is_private,
                                             std::uint64_t after = 0) const {
     auto spec = spec_of<Ts...>(message, limit, is_private);
@@ -66,7 +66,7 @@ class bus_handle {
   }
 
   template <awaitable... Ts, any_message T, class Callback>
-  void send_and_wait_then(correlated_message<T> message, std::chrono::milliseconds limit,
+  void send_and_wait_then(correlated_message<T>&& message, std::chrono::milliseconds limit,
                           bool is_private, Callback then, std::uint64_t after = 0) const {
     auto spec = spec_of<Ts...>(message, limit, is_private);
     runtime_->dispatch_and_wait(bus_, seal(std::move(message), limit, after), std::move(spec),

@@ -107,7 +107,7 @@ class context {
   }
 
   template <any_message T>
-  message_id send(T body, internal::bus_kind bus, std::string stream, std::uint64_t after = 0) {
+  message_id send(T&& body, internal::bus_kind bus, std::string stream, std::uint64_t after = 0) {
     if (handling_.sent.size() >= internal::max_messages_per_handling)
       throw std::length_error{"one handler call sends at most " +
                               std::to_string(internal::max_messages_per_handling) +

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace microlith {
@@ -22,11 +23,12 @@ struct correlated_message {
 
 /// Gives `body` a message id and begins a conversation with it. `who` is the principal that the
 /// edge has established.
-template <any_message T>
-[[nodiscard]] correlated_message<T> correlated(T body, principal who = {},
-                                               std::map<std::string, std::string> headers = {}) {
+template <class T>
+  requires any_message<std::remove_cvref_t<T>>
+[[nodiscard]] correlated_message<std::remove_cvref_t<T>> correlated(
+    T&& body, principal who = {}, std::map<std::string, std::string> headers = {}) {
   auto [id, correlation] = internal::next_uuids();
-  return {.body = std::move(body),
+  return {.body = std::forward<T>(body),
           .id = {id.high, id.low},
           .correlation = {correlation.high, correlation.low},
           .principal = std::move(who),

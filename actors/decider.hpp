@@ -137,7 +137,7 @@ class decision_collector {
   void operator()(std::monostate) const {}
 
   template <published_message T>
-  void operator()(T message) const {
+  void operator()(T&& message) const {
     std::string stream;
     if constexpr (event_message<T>)
       stream = stream_name_of(message, stream_);
@@ -186,7 +186,8 @@ template <class S, command_message C>
                       const decision_info& info, const std::string& stream,
                       std::vector<outgoing>& out) {
     decision_collector collect{message, info, stream, out};
-    collect(call_decide(*static_cast<const S*>(state), *message.get_if<C>(), prepared, info));
+    collect(decision_type<S, C>(
+        call_decide(*static_cast<const S*>(state), *message.get_if<C>(), prepared, info)));
   };
   if constexpr (prepares<S, C>) {
     using work = prepared_work<S, C>;
@@ -226,7 +227,12 @@ template <class State, command_message... Commands>
   definition->category = State::stream;
   definition->place = place;
   definition->options = options;
-  definition->initial = [] { return std::make_shared<State>(); };
+  definition->initial = [] {
+    if constexpr (alignof(State) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__)
+      return std::allocate_shared<State>(internal::recycling_allocator<State>{});
+    else
+      return std::make_shared<State>();
+  };
   definition->copy = [](const void* state) {
     return std::make_shared<State>(*static_cast<const State*>(state));
   };

@@ -41,26 +41,34 @@ template <awaitable... Ts>
   return spec;
 }
 
+// The answer as the first of the types that it is.
+template <class Answer>
+[[nodiscard]] Answer typed_as(const raw_answer&) {
+  return failure{};
+}
+template <class Answer, awaitable T, awaitable... Rest>
+[[nodiscard]] Answer typed_as(const raw_answer& raw) {
+  if constexpr (std::same_as<T, accepted>) {
+    if (auto* done = std::get_if<accepted>(&raw)) {
+      Answer out{*done};
+      out.position = done->position;
+      return out;
+    }
+  } else if (auto* message = std::get_if<envelope>(&raw)) {
+    if (auto* body = message->get_if<T>()) {
+      Answer out{*body};
+      out.position = message->position;
+      return out;
+    }
+  }
+  return typed_as<Answer, Rest...>(raw);
+}
+
 template <awaitable... Ts>
 [[nodiscard]] answer<Ts...> typed(raw_answer&& raw) {
   if (auto* why = std::get_if<failure>(&raw))
     return std::move(*why);
-  answer<Ts...> typed_answer{failure{}};
-  auto take = [&]<class T>(std::type_identity<T>) {
-    if constexpr (std::same_as<T, accepted>) {
-      if (auto* done = std::get_if<accepted>(&raw)) {
-        typed_answer = *done;
-        typed_answer.position = done->position;
-      }
-    } else if (auto* message = std::get_if<envelope>(&raw)) {
-      if (auto* body = message->get_if<T>()) {
-        typed_answer = *body;
-        typed_answer.position = message->position;
-      }
-    }
-  };
-  (take(std::type_identity<Ts>{}), ...);
-  return typed_answer;
+  return typed_as<answer<Ts...>, Ts...>(raw);
 }
 
 }  // namespace internal

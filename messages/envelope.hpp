@@ -71,74 +71,91 @@ class envelope {
  public:
   envelope() = default;
 
-  template <any_message T>
-  envelope(envelope_head head, T body)
-      : content_{std::allocate_shared<const typed_content<T>>(
-            internal::recycling_allocator<typed_content<T>>{}, std::move(head), std::move(body))} {}
-
-  /// From bytes that another process or the journal wrote.
-  [[nodiscard]] static result<envelope, decode_error> decode(envelope_head head,
-                                                             const message_type& type,
-                                                             std::uint16_t version,
-                                                             std::span<const std::byte> body);
-
-  [[nodiscard]] explicit operator bool() const { return content_ != nullptr; }
-
-  [[nodiscard]] const envelope_head& head() const { return content_->head; }
-  [[nodiscard]] const message_type& type() const { return *content_->type; }
-  [[nodiscard]] const void* body() const { return content_->body; }
-
-  /// The same message with another head: what middleware makes when it adds a header.
-  [[nodiscard]] envelope with_head(envelope_head head) const;
-
-  /// The body, if it is a `T`.
-  template <any_message T>
-  [[nodiscard]] const T* get_if() const {
-    return content_->type == &type_of<T>() ? static_cast<const T*>(content_->body) : nullptr;
-  }
-
-  /// The encoded body; encoded at the first call.
-  [[nodiscard]] const bytes& encoded() const;
-
-  /// "auth.login_command 018f… {email: a@b.c, password: ***}"
-  [[nodiscard]] std::string print() const;
-
-  /// Where the journal put it; 0 before that, and for what is not journaled.
-  std::uint64_t position = 0;
-  std::uint64_t stream_version = 0;
-
- private:
-  struct content {
-    content(envelope_head h, const message_type& t) : head{std::move(h)}, type{&t} {}
-    content(const content&) = delete;
-    content& operator=(const content&) = delete;
-    virtual ~content();
-
-    envelope_head head;
-    const message_type* type;
-    const void* body = nullptr;
-    mutable std::atomic<const bytes*> encoded{nullptr};
-  };
-
   template <class T>
-  struct typed_content final : content {
-    typed_content(envelope_head h, T v) : content{std::move(h), type_of<T>()}, value{std::move(v)} {
-      body = &value;
+    requires any_message<std::remove_cvref_t<T>> envelope(envelope_head head, T&& body)
+        : content_{make_content(head, std::forward<T>(body))} {}
+
+    /// From bytes that another process or the journal wrote.
+    [[nodiscard]] static result<envelope, decode_error> decode(envelope_head head,
+                                                               const message_type& type,
+                                                               std::uint16_t version,
+                                                               std::span<const std::byte> body);
+
+    [[nodiscard]] explicit operator bool() const {
+      return content_ != nullptr;
     }
-    T value;
-  };
 
-  struct shared_content final : content {
-    shared_content(envelope_head h, const message_type& t, std::shared_ptr<const void> b)
-        : content{std::move(h), t}, value{std::move(b)} {
-      body = value.get();
+    [[nodiscard]] const envelope_head& head() const {
+      return content_->head;
     }
-    std::shared_ptr<const void> value;
-  };
+    [[nodiscard]] const message_type& type() const {
+      return *content_->type;
+    }
+    [[nodiscard]] const void* body() const {
+      return content_->body;
+    }
 
-  explicit envelope(std::shared_ptr<const content> c) : content_{std::move(c)} {}
+    /// The same message with another head: what middleware makes when it adds a header.
+    [[nodiscard]] envelope with_head(envelope_head head) const;
 
-  std::shared_ptr<const content> content_;
+    /// The body, if it is a `T`.
+    template <any_message T>
+    [[nodiscard]] const T* get_if() const {
+      return content_->type == &type_of<T>() ? static_cast<const T*>(content_->body) : nullptr;
+    }
+
+    /// The encoded body; encoded at the first call.
+    [[nodiscard]] const bytes& encoded() const;
+
+    /// "auth.login_command 018f… {email: a@b.c, password: ***}"
+    [[nodiscard]] std::string print() const;
+
+    /// Where the journal put it; 0 before that, and for what is not journaled.
+    std::uint64_t position = 0;
+    std::uint64_t stream_version = 0;
+
+   private:
+    struct content {
+      content(envelope_head&& h, const message_type& t) : head{std::move(h)}, type{&t} {}
+      content(const content&) = delete;
+      content& operator=(const content&) = delete;
+      virtual ~content();
+
+      envelope_head head;
+      const message_type* type;
+      const void* body = nullptr;
+      mutable std::atomic<const bytes*> encoded{nullptr};
+    };
+
+    template <class T>
+    struct typed_content final : content {
+      template <class U>
+      typed_content(envelope_head&& h, U&& v)
+          : content{std::move(h), type_of<T>()}, value(std::forward<U>(v)) {
+        body = &value;
+      }
+      T value;
+    };
+
+    struct shared_content final : content {
+      shared_content(envelope_head&& h, const message_type& t, std::shared_ptr<const void> b)
+          : content{std::move(h), t}, value{std::move(b)} {
+        body = value.get();
+      }
+      std::shared_ptr<const void> value;
+    };
+
+    template <class T>
+    [[nodiscard]] static std::shared_ptr<const content> make_content(envelope_head& head,
+                                                                     T&& body) {
+      using content_type = typed_content<std::remove_cvref_t<T>>;
+      return std::allocate_shared<const content_type>(internal::recycling_allocator<content_type>{},
+                                                      std::move(head), std::forward<T>(body));
+    }
+
+    explicit envelope(std::shared_ptr<const content> c) : content_{std::move(c)} {}
+
+    std::shared_ptr<const content> content_;
 };
 
 /// The facts of an envelope; those of nobody in particular where it has none.

@@ -1,3 +1,4 @@
+#include <microlith/messages/coarse_clock.hpp>
 #include <microlith/messages/identity.hpp>
 
 #include <atomic>
@@ -10,10 +11,11 @@ namespace {
 constexpr std::uint64_t version_bits = 0x7000;
 constexpr std::uint64_t variant_bits = 0x8000'0000'0000'0000ULL;
 
-// 48 bits of milliseconds and 12 bits of the fraction of one: 1/4096 ms a step.
+// 48 bits of milliseconds and 12 bits of the fraction of one: 1/4096 ms a step. Between two ticks
+// of the coarse clock ids count up.
 std::uint64_t now_steps() {
   using namespace std::chrono;
-  auto since_epoch = duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
+  auto since_epoch = duration_cast<nanoseconds>(coarse_system_now().time_since_epoch()).count();
   auto ns = static_cast<std::uint64_t>(since_epoch);
   auto ms = ns / 1'000'000;
   auto fraction = ((ns % 1'000'000) << 12) / 1'000'000;

@@ -21,7 +21,12 @@ struct stream_id {
   std::string key;
 
   /// "auth.user/alice@example.org"; as the journal knows it.
-  [[nodiscard]] std::string name() const { return category + '/' + key; }
+  [[nodiscard]] std::string name() const {
+    std::string whole;
+    whole.reserve(category.size() + 1 + key.size());
+    whole.append(category).append(1, '/').append(key);
+    return whole;
+  }
 
   friend bool operator==(const stream_id&, const stream_id&) = default;
 };

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <variant>
 
@@ -43,6 +44,9 @@ struct append_request {
   boost::container::small_vector<stream_check, 1> checks = {};
   boost::container::small_vector<new_event, 1> events = {};
 };
+
+/// Requests that are written together; they stay where their owner has them.
+using append_batch = std::span<append_request* const>;
 
 /// Durable. Positions are 0 where there were no events to write.
 struct appended {

@@ -89,7 +89,8 @@ class journal {
 
   /// One transaction for all; each request is all or nothing on its own, and sees what those before
   /// it did. When it returns, what was appended is durable. One outcome per request.
-  [[nodiscard]] virtual std::vector<append_outcome> append(std::span<append_request> requests) = 0;
+  [[nodiscard]] virtual std::vector<append_outcome> append(append_batch requests) = 0;
+  [[nodiscard]] std::vector<append_outcome> append(std::span<append_request> requests);
 
   /// Position of the last durable event; 0 where there is none.
   [[nodiscard]] virtual std::uint64_t last_position() const = 0;

@@ -22,11 +22,12 @@ class memory_journal final : public journal {
  public:
   memory_journal() : epoch_{message_id::make()} {}
 
-  std::vector<append_outcome> append(std::span<append_request> requests) override {
+  using journal::append;
+  std::vector<append_outcome> append(append_batch requests) override {
     std::lock_guard lock{mutex_};
     std::vector<append_outcome> outcomes;
-    for (auto& request : requests)
-      outcomes.push_back(append_one(request));
+    for (auto* request : requests)
+      outcomes.push_back(append_one(*request));
     types_.committed();
     return outcomes;
   }

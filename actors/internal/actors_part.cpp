@@ -2,6 +2,7 @@
 
 #include <microlith/actors/internal/actors_part.hpp>
 #include <microlith/actors/internal/cluster/cluster.hpp>
+#include <microlith/messages/coarse_clock.hpp>
 
 namespace microlith::internal {
 
@@ -43,6 +44,10 @@ steady_time runtime::actors_part::now() const {
   if (deterministic())
     return const_cast<actors_part*>(this)->system->clock().now();
   return std::chrono::steady_clock::now();
+}
+
+steady_time runtime::actors_part::coarse_now() const {
+  return deterministic() ? now() : coarse_steady_now();
 }
 
 wall_time runtime::actors_part::wall_now() const {
@@ -112,7 +117,7 @@ bool runtime::actors_part::begins(const envelope& message, opening how) {
   }
   // Of a new message nothing can be in the journal; asking there costs more than all the rest.
   const auto& id = message.head().id;
-  auto age = std::chrono::system_clock::now() - id.time();
+  auto age = coarse_system_now() - id.time();
   if (how == opening::first && age < options.keep_answers)
     return true;
   auto before = journal->append_of(id);
@@ -163,7 +168,7 @@ void runtime::actors_part::forward(bus_kind kind, envelope message) {
   to.deliver(std::move(message));
 }
 
-void runtime::actors_part::append(append_job&& job) {
+void runtime::actors_part::append(std::unique_ptr<append_job> job) {
   if (others && !others->has_journal()) {
     others->append(std::move(job));
     return;
@@ -240,21 +245,26 @@ void runtime::actors_part::close_pool() {
   pool_.clear();
 }
 
-void runtime::actors_part::call_back(callback_message&& message) {
-  {
-    std::shared_lock lock{callback_mutex_};
-    if (!stopped.load(std::memory_order_relaxed)) {
-      if (to_call_back.push(std::move(message)))
-        caf::anon_send(callbacks, bell_atom::value);
-      return;
-    }
+void called_wait::complete(raw_answer&& answer, std::unique_ptr<pending_wait> self) {
+  answer_ = std::move(answer);
+  node_.call_back(std::unique_ptr<called_wait>{static_cast<called_wait*>(self.release())});
+}
+
+void runtime::actors_part::call_back(std::unique_ptr<called_wait> ended) {
+  switch (to_call_back.push_unless_closed(ended)) {
+    case pushed::quietly:
+      break;
+    case pushed::must_ring:
+      caf::anon_send(callbacks, bell_atom::value);
+      break;
+    case pushed::not_at_all:
+      ended->call();
   }
-  message.then(std::move(message.answer));
 }
 
 void runtime::actors_part::close_callbacks() {
   // What was sent before reaches the callback actor before its stop does.
-  std::unique_lock lock{callback_mutex_};
+  to_call_back.close();
   stopped.store(true, std::memory_order_release);
 }
 

@@ -25,10 +25,25 @@ struct receiver {
   inbox_actor actor;
   std::shared_ptr<inbox<envelope>> waiting;
 
-  void deliver(envelope&& message) const {
-    if (waiting->push(std::move(message)))
+  void deliver_all(std::vector<envelope>& messages) const {
+    if (waiting->push_all(messages))
       caf::anon_send(actor, bell_atom::value);
   }
+};
+
+/// A wait whose answer goes to a function, on the actor that runs callbacks.
+class called_wait final : public pending_wait {
+ public:
+  called_wait(runtime::actors_part& node, answer_callback then)
+      : node_{node}, then_{std::move(then)} {}
+  void complete(raw_answer&& answer, std::unique_ptr<pending_wait> self) override;
+  /// Once, after it has ended.
+  void call() { then_(std::move(answer_)); }
+
+ private:
+  runtime::actors_part& node_;
+  answer_callback then_;
+  raw_answer answer_;
 };
 
 /// Who serves one type.
@@ -203,11 +218,11 @@ struct runtime::actors_part {
   std::shared_ptr<stepped_node> steps;        ///< where several deterministic nodes step as one
   std::shared_ptr<internal::cluster> others;  ///< null: this node is alone
   writer_actor writer;
-  inbox<append_job> to_append;
+  inbox<std::unique_ptr<append_job>> to_append;
   workshop_actor workshop;
   timekeeper_actor timekeeper;
   callback_actor callbacks;
-  inbox<callback_message> to_call_back;
+  inbox<std::unique_ptr<called_wait>> to_call_back;
   std::shared_ptr<const conversation_facts> own_facts;
   std::atomic<bool> closed{false};   ///< nothing more is admitted
   std::atomic<bool> stopped{false};  ///< all has ended
@@ -237,7 +252,7 @@ struct runtime::actors_part {
 
   /// Puts a message that a handler caused on its bus.
   void forward(bus_kind bus, envelope message);
-  void append(append_job&& job);
+  void append(std::unique_ptr<append_job> job);
   /// The journal has grown.
   void ring_projectors();
   /// Something is served or listened to, or is no longer.
@@ -252,6 +267,8 @@ struct runtime::actors_part {
   void around_handle(bus_kind bus, const envelope& message, const std::function<void()>& handle);
 
   [[nodiscard]] steady_time now() const;
+  /// A few milliseconds late, at most; for what is bounded, not measured.
+  [[nodiscard]] steady_time coarse_now() const;
   [[nodiscard]] wall_time wall_now() const;
 
   /// Runs `add` unless the actors are being stopped: what is spawned later would never end.
@@ -276,8 +293,9 @@ struct runtime::actors_part {
   /// The actor system waits for every scoped actor at its end: none is kept from here on.
   void close_pool();
 
-  /// Runs the function of a wait on the callback actor; here and now once the node has stopped.
-  void call_back(callback_message&& message);
+  /// Runs the function of a wait that has ended on the callback actor; here and now once the node
+  /// has stopped.
+  void call_back(std::unique_ptr<called_wait> ended);
   void close_callbacks();
 
  private:

@@ -5,14 +5,47 @@ namespace microlith::internal {
 
 namespace {
 
+// What one step has for one receiver, to be handed over at once.
+struct bundle {
+  const receiver* to = nullptr;
+  std::vector<envelope> messages;
+};
+
 struct bus_state {
   runtime* node = nullptr;
   bus_part* bus = nullptr;
   std::shared_ptr<const route_table> routes;
   std::uint64_t routes_version = 0;
+  std::vector<bundle> bundles;  // keeps its memory
+  std::size_t bundled = 0;
+
+  void put(const receiver& to, envelope&& message) {
+    for (std::size_t i = 0; i < bundled; ++i) {
+      // Several types may go to one receiver; their order is kept.
+      if (bundles[i].to->waiting == to.waiting) {
+        bundles[i].messages.push_back(std::move(message));
+        return;
+      }
+    }
+    constexpr std::size_t max_bundles = 16;
+    if (bundled == max_bundles)
+      hand_over();
+    if (bundled == bundles.size())
+      bundles.emplace_back();
+    auto& added = bundles[bundled++];
+    added.to = &to;
+    added.messages.push_back(std::move(message));
+  }
+
+  void hand_over() {
+    for (std::size_t i = 0; i < bundled; ++i)
+      bundles[i].to->deliver_all(bundles[i].messages);
+    bundled = 0;
+  }
 
   const route* find(const message_type& type) {
     if (auto version = bus->routes.version(); version != routes_version) {
+      hand_over();  // the receivers are those of the old ones
       routes = bus->routes.get();
       routes_version = version;
     }
@@ -28,7 +61,8 @@ void carry(bus_self self, envelope&& message) {
   auto& node = state.node->actors();
   if (state.bus->kind == bus_kind::event) {
     // An event from outside is its own cause and its own append.
-    append_job job;
+    auto made = std::make_unique<append_job>();
+    auto& job = *made;
     job.cause = message;
     job.ends_cause = true;
     if (message.type().kind == message_kind::rejection) {
@@ -45,7 +79,7 @@ void carry(bus_self self, envelope&& message) {
       }
       job.request.events.push_back({std::move(message), std::move(stream)});
     }
-    node.append(std::move(job));
+    node.append(std::move(made));
     return;
   }
   const auto* to = state.find(message.type());
@@ -72,7 +106,12 @@ void carry(bus_self self, envelope&& message) {
       return;
     }
   }
-  to->receivers[index].deliver(std::move(message));
+  state.put(to->receivers[index], std::move(message));
+}
+
+void carry_one(bus_self self, envelope&& message) {
+  carry(self, std::move(message));
+  self->state.hand_over();
 }
 
 // Brings on what waits. What comes by itself, as a CAF message, was sent later.
@@ -80,6 +119,7 @@ void carry_all(bus_self self) {
   auto& waiting = self->state.bus->waiting;
   while (auto* message = waiting.next())
     carry(self, std::move(*message));
+  self->state.hand_over();
 }
 
 struct filed {
@@ -104,7 +144,7 @@ bus_core_actor::behavior_type bus_behavior(bus_self self, runtime* node, bus_par
   return {
       [self](envelope& message) {
         carry_all(self);
-        carry(self, std::move(message));
+        carry_one(self, std::move(message));
       },
       [self](wait_request& request) { return file(self, std::move(request)).promise; },
       [self](envelope& message, wait_request& request) {
@@ -112,14 +152,16 @@ bus_core_actor::behavior_type bus_behavior(bus_self self, runtime* node, bus_par
         // Filed before the message leaves, so that its answer cannot pass it.
         auto done = file(self, std::move(request), opened_by(message));
         if (self->state.node->actors().begins(message, done.how))
-          carry(self, std::move(message));
+          carry_one(self, std::move(message));
         return done.promise;
       },
       [self](stop_atom) { self->quit(); },
       [self](bell_atom) {
         auto& state = self->state;
-        if (read_step(state.bus->waiting,
-                      [&](envelope&& message) { carry(self, std::move(message)); }))
+        bool more = read_step(state.bus->waiting,
+                              [&](envelope&& message) { carry(self, std::move(message)); });
+        state.hand_over();
+        if (more)
           self->send(self, bell_atom::value);
       },
       [self](retire_message& retire) {

@@ -14,12 +14,15 @@ class forgotten_ids {
  public:
   void add(correlation_id id) {
     auto& set = sets_[index(id)];
+    newest_ = std::max(newest_, id);
     auto oldest = std::min_element(set.begin(), set.end());
     watermark_ = std::max(watermark_, *oldest);
     *oldest = id;
   }
 
   [[nodiscard]] bool contains(correlation_id id) const {
+    if (id > newest_)  // as new conversations are
+      return false;
     const auto& set = sets_[index(id)];
     return id <= watermark_ || std::find(set.begin(), set.end(), id) != set.end();
   }
@@ -30,6 +33,7 @@ class forgotten_ids {
 
   std::vector<std::array<correlation_id, 4>> sets_{set_count};
   correlation_id watermark_;
+  correlation_id newest_;
 };
 
 struct open_dispatch {
@@ -251,7 +255,8 @@ void conversations::run(endings& ended) {
                        ? static_cast<std::size_t>(std::get<failure>(answer).kind)
                        : wait_answered;
     counters_.waits[outcome].fetch_add(1, std::memory_order_relaxed);
-    wait->complete(std::move(answer));
+    auto& each = *wait;
+    each.complete(std::move(answer), std::move(wait));
   }
 }
 

@@ -44,8 +44,8 @@ class pending_wait : public boost::intrusive::set_base_hook<> {
   static void* operator new(std::size_t bytes) { return take_recycled(bytes); }
   static void operator delete(void* memory, std::size_t bytes) { give_recycled(memory, bytes); }
 
-  /// Called once. Must neither block nor throw.
-  virtual void complete(raw_answer&& answer) = 0;
+  /// Called once, with the wait itself. Must neither block nor throw.
+  virtual void complete(raw_answer&& answer, std::unique_ptr<pending_wait> self) = 0;
 
   correlation_id correlation;
   message_id bound;               ///< the dispatch that it is about; empty: any of the conversation

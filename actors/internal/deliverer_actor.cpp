@@ -54,7 +54,7 @@ class reports_to_deliverer final : public report_target {
 class delivery_wait final : public pending_wait {
  public:
   delivery_wait(deliverer_actor to, std::uint64_t number) : to_{std::move(to)}, number_{number} {}
-  void complete(raw_answer&& answer) override {
+  void complete(raw_answer&& answer, std::unique_ptr<pending_wait>) override {
     caf::anon_send(to_, continuation_message{number_, std::move(answer)});
   }
 
@@ -131,7 +131,8 @@ void leave(deliverer_self self, handling& done, const delivery_step& at) {
   auto& state = self->state;
   auto& node = state.node->actors();
   auto& delivery = *at.of;
-  append_job job;
+  auto made = std::make_unique<append_job>();
+  auto& job = *made;
   failure why;
   if (!sort_outgoing(node, done.sent, job, why)) {
     fail(delivery, std::move(why));
@@ -161,7 +162,7 @@ void leave(deliverer_self self, handling& done, const delivery_step& at) {
   job.cause = delivery.what.event;
   job.counts_failure = false;
   job.report_to = state.report_to;
-  node.append(std::move(job));
+  node.append(std::move(made));
 }
 
 template <class Call>

@@ -46,7 +46,7 @@ class continued_wait final : public pending_wait {
  public:
   continued_wait(handler_actor actor, std::uint64_t number)
       : actor_{std::move(actor)}, number_{number} {}
-  void complete(raw_answer&& answer) override {
+  void complete(raw_answer&& answer, std::unique_ptr<pending_wait>) override {
     caf::anon_send(actor_, continuation_message{number_, std::move(answer)});
   }
 
@@ -105,7 +105,8 @@ bool holds_response(const std::vector<outgoing>& sent) {
 void leave(handler_self self, handling& done, open_work& work, std::shared_ptr<open_work> kept) {
   auto& state = self->state;
   auto& node = state.node->actors();
-  append_job job;
+  auto made = std::make_unique<append_job>();
+  auto& job = *made;
   failure why;
   if (!sort_outgoing(node, done.sent, job, why)) {
     end_failed(self, work, std::move(why));
@@ -145,7 +146,7 @@ void leave(handler_self self, handling& done, open_work& work, std::shared_ptr<o
   job.ends_cause = ends;
   job.counts_failure = state.bus != bus_kind::event;
   job.progress = work.progress;
-  node.append(std::move(job));
+  node.append(std::move(made));
 }
 
 template <class Call>
@@ -172,7 +173,7 @@ void run_guarded(handler_self self, open_work& work, std::shared_ptr<open_work> 
 void handle(handler_self self, envelope&& message) {
   auto& state = self->state;
   auto& node = state.node->actors();
-  if (message.head().deadline <= node.now() && state.bus != bus_kind::event) {
+  if (message.head().deadline <= node.coarse_now() && state.bus != bus_kind::event) {
     node.failed(message, past_deadline(message));
     return;
   }

@@ -10,6 +10,8 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -19,6 +21,8 @@ namespace microlith::internal {
 /// What an actor reads at one bell before it lets others have its thread.
 inline constexpr std::size_t inbox_step = 128;
 
+enum class pushed : std::uint8_t { quietly, must_ring, not_at_all };
+
 template <class T>
 class inbox {
  public:
@@ -26,6 +30,35 @@ class inbox {
   [[nodiscard]] bool push(T&& value) {
     std::lock_guard lock{mutex_};
     waiting_.push_back(std::move(value));
+    filled_.store(true, std::memory_order_relaxed);
+    return !std::exchange(attended_, true);
+  }
+
+  /// The same where the inbox may be closed meanwhile; `value` is taken unless it is.
+  [[nodiscard]] pushed push_unless_closed(T& value) {
+    std::lock_guard lock{mutex_};
+    if (closed_)
+      return pushed::not_at_all;
+    waiting_.push_back(std::move(value));
+    filled_.store(true, std::memory_order_relaxed);
+    return std::exchange(attended_, true) ? pushed::quietly : pushed::must_ring;
+  }
+
+  /// Nothing more is taken.
+  void close() {
+    std::lock_guard lock{mutex_};
+    closed_ = true;
+  }
+
+  /// All of `values`, in order; leaves them empty. True: the reader must be rung.
+  [[nodiscard]] bool push_all(std::vector<T>& values) {
+    std::lock_guard lock{mutex_};
+    if (waiting_.empty())
+      waiting_.swap(values);
+    else
+      waiting_.insert(waiting_.end(), std::make_move_iterator(values.begin()),
+                      std::make_move_iterator(values.end()));
+    values.clear();
     filled_.store(true, std::memory_order_relaxed);
     return !std::exchange(attended_, true);
   }
@@ -73,6 +106,7 @@ class inbox {
   mutable brief_mutex mutex_;
   std::vector<T> waiting_;
   bool attended_ = false;
+  bool closed_ = false;
   std::atomic<bool> filled_{false};
   alignas(64) std::vector<T> taken_;  // the reader's
   std::size_t at_ = 0;

@@ -16,7 +16,7 @@ class requested_wait final : public pending_wait {
   requested_wait(caf::response_promise promise, caf::strong_actor_ptr self)
       : promise_{std::move(promise)}, self_{std::move(self)} {}
 
-  void complete(raw_answer&& answer) override {
+  void complete(raw_answer&& answer, std::unique_ptr<pending_wait>) override {
     answer_request(promise_, self_, answer_message{std::move(answer)});
   }
 
@@ -25,27 +25,14 @@ class requested_wait final : public pending_wait {
   caf::strong_actor_ptr self_;
 };
 
-// A wait whose answer goes to a function, on the actor that runs callbacks.
-class called_wait final : public pending_wait {
- public:
-  called_wait(runtime::actors_part& node, answer_callback then)
-      : node_{node}, then_{std::move(then)} {}
-
-  void complete(raw_answer&& answer) override {
-    node_.call_back({std::move(then_), std::move(answer)});
-  }
-
- private:
-  runtime::actors_part& node_;
-  answer_callback then_;
-};
-
 // Under the deterministic scheduler: the waiting thread itself makes the steps.
 class stepped_wait final : public pending_wait {
  public:
   /// Shared, because a wait without end may outlive the one that waits.
   explicit stepped_wait(std::shared_ptr<std::optional<raw_answer>> out) : out_{std::move(out)} {}
-  void complete(raw_answer&& answer) override { *out_ = std::move(answer); }
+  void complete(raw_answer&& answer, std::unique_ptr<pending_wait>) override {
+    *out_ = std::move(answer);
+  }
 
  private:
   std::shared_ptr<std::optional<raw_answer>> out_;
@@ -254,17 +241,21 @@ raw_answer runtime::dispatch_and_wait(bus_kind bus, envelope message, wait_spec 
 void runtime::dispatch_and_wait(bus_kind bus, envelope message, wait_spec spec,
                                 answer_callback then) {
   auto& node = *actors_;
-  auto now = node.now();
   bool is_private = spec.private_conversation;
+  // The message has the same time limit.
+  auto deadline = message.head().deadline;
   auto wait = std::make_unique<called_wait>(node, std::move(then));
-  fill(*wait, std::move(spec), deadline_after(now, spec.limit));
+  fill(*wait, std::move(spec), deadline);
+  auto now = node.coarse_now();
   auto sent = admit(node, bus, std::move(message), !is_private, [&](envelope admitted) {
     auto how = node.talks->wait(std::move(wait), now, opened_by(admitted));
     if (node.begins(admitted, how))
       node.bus(bus).deliver(std::move(admitted));
   });
-  if (wait)
-    wait->complete(sent ? swallowed() : sent.error());
+  if (!wait)
+    return;
+  auto& unsent = *wait;
+  unsent.complete(sent ? swallowed() : sent.error(), std::move(wait));
 }
 
 raw_answer runtime::wait(bus_kind bus, wait_spec spec) {

@@ -23,8 +23,7 @@ struct pending_command {
   std::unique_ptr<snapshot> state_after = {};  // of its events, to be kept once they are durable
 };
 
-// First in, first out. Most keys have one command at a time, so it costs one small allocation, and
-// none while it is empty.
+// First in, first out. Most keys have one command at a time.
 class command_line {
  public:
   [[nodiscard]] bool empty() const { return first_ == commands_.size(); }
@@ -42,13 +41,12 @@ class command_line {
   }
 
  private:
-  std::vector<pending_command> commands_;
+  boost::container::small_vector<pending_command, 1> commands_;
   std::size_t first_ = 0;
 };
 
 struct instance {
-  std::string key;
-  std::string stream;
+  std::string stream;  // ends with the key
   erased_state state;  // with the events that are on their way
   std::uint64_t version = 0;
   message_id last_append;    // that is on its way; empty: all is durable
@@ -90,12 +88,14 @@ class prepared_for_shard final : public prepared_target {
   shard_actor shard_;
 };
 
+using instances = std::list<instance, recycling_allocator<instance>>;
+
 struct shard_state {
   runtime* node = nullptr;
   std::shared_ptr<const decider_definition> decider;
   std::shared_ptr<inbox<envelope>> waiting;
-  std::list<instance> instances;  // used last comes first
-  boost::unordered_flat_map<std::string_view, std::list<instance>::iterator> by_key;
+  instances all;  // used last comes first
+  boost::unordered_flat_map<std::string_view, instances::iterator> by_stream;
   std::deque<instance*> reports_due;  // the writer reports in the order in which it was asked
   std::unique_ptr<reports_to_shard> report_to;
   std::shared_ptr<prepared_for_shard> prepared_to;
@@ -245,15 +245,20 @@ void decide_now(shard_self self, instance& of, pending_command&& command) {
                      .correlation = message.head().correlation};
   auto& decided = state.decided;
   decided.clear();
-  append_job job;
+  auto made = std::make_unique<append_job>();
+  auto& job = *made;
   std::uint64_t own_events = 0;
   message_id last_own_event;
   bool evolving = false;
   try {
     handler_scope scope;
-    node.around_handle(bus_kind::command, message, [&] {
+    auto run = [&] {
       how->decide(of.state.get(), message, command.prepared.get(), info, of.stream, decided);
-    });
+    };
+    if (node.bus(bus_kind::command).has_handle_middleware.load(std::memory_order_relaxed))
+      node.around_handle(bus_kind::command, message, run);
+    else
+      run();
     failure why;
     if (!sort_outgoing(node, decided, job, why)) {
       node.failed(message, std::move(why));
@@ -308,7 +313,7 @@ void decide_now(shard_self self, instance& of, pending_command&& command) {
   }
   of.unconfirmed.push_back(std::move(command));
   state.reports_due.push_back(&of);
-  node.append(std::move(job));
+  node.append(std::move(made));
 }
 
 void decide(shard_self self, instance& of, pending_command&& command) {
@@ -415,22 +420,21 @@ void reported(shard_self self, const append_outcome* instead) {
     decide_again(self, of);
 }
 
-void drop(shard_state& state, std::list<instance>::iterator at) {
-  state.by_key.erase(at->key);
-  state.instances.erase(at);
+void drop(shard_state& state, instances::iterator at) {
+  state.by_stream.erase(at->stream);
+  state.all.erase(at);
 }
 
-instance& obtain(shard_state& state, const std::string& key) {
-  auto now = state.node->actors().now();
-  if (auto at = state.by_key.find(key); at != state.by_key.end()) {
-    state.instances.splice(state.instances.begin(), state.instances, at->second);
+instance& obtain(shard_state& state, std::string&& stream) {
+  auto now = state.node->actors().coarse_now();
+  if (auto at = state.by_stream.find(stream); at != state.by_stream.end()) {
+    state.all.splice(state.all.begin(), state.all, at->second);
     at->second->last_used = now;
     return *at->second;
   }
   auto max = std::max<std::size_t>(1, state.decider->options.max_states_per_shard);
-  for (auto at = std::prev(state.instances.end());
-       state.instances.size() >= max && !state.instances.empty();) {
-    bool first = at == state.instances.begin();
+  for (auto at = std::prev(state.all.end()); state.all.size() >= max && !state.all.empty();) {
+    bool first = at == state.all.begin();
     auto before = first ? at : std::prev(at);
     if (at->idle())
       drop(state, at);
@@ -438,11 +442,10 @@ instance& obtain(shard_state& state, const std::string& key) {
       break;
     at = before;
   }
-  auto& added = state.instances.emplace_front();
-  added.key = key;
-  added.stream = stream_id{state.decider->category, key}.name();
+  auto& added = state.all.emplace_front();
+  added.stream = std::move(stream);
   added.last_used = now;
-  state.by_key.emplace(added.key, state.instances.begin());
+  state.by_stream.emplace(added.stream, state.all.begin());
   return added;
 }
 
@@ -466,19 +469,20 @@ void arm_sweep(shard_self self) {
 void arrive(shard_self self, pending_command&& command) {
   auto& state = self->state;
   auto& node = state.node->actors();
-  if (command.message.head().deadline <= node.now()) {
+  if (command.message.head().deadline <= node.coarse_now()) {
     node.failed(command.message, past_deadline(command.message));
     return;
   }
-  std::string key;
+  std::string stream;
   try {
-    key = state.decider->find(command.message.type())->key(command.message.body());
+    auto key = state.decider->find(command.message.type())->key(command.message.body());
+    stream = stream_id{state.decider->category, std::move(key)}.name();
   } catch (...) {
     node.failed(command.message,
                 handler_threw(command.message, state.decider->component, current_exception_text()));
     return;
   }
-  auto& of = obtain(state, key);
+  auto& of = obtain(state, std::move(stream));
   arm_sweep(self);
   take(self, of, std::move(command));
 }
@@ -526,14 +530,14 @@ shard_actor::behavior_type shard_behavior(shard_self self, runtime* node,
       [self](sweep_atom) {
         auto& state = self->state;
         auto before = state.node->actors().now() - state.decider->options.idle;
-        for (auto at = state.instances.begin(); at != state.instances.end();) {
+        for (auto at = state.all.begin(); at != state.all.end();) {
           auto next = std::next(at);
           if (at->idle() && at->last_used <= before)
             drop(state, at);
           at = next;
         }
         state.sweeping = false;
-        if (!state.instances.empty())
+        if (!state.all.empty())
           arm_sweep(self);
       },
       [self](stop_atom) {

@@ -47,15 +47,14 @@ struct callback_state {
   runtime* node = nullptr;
 };
 
-void call(runtime& node, callback_message& message) {
+void call(runtime& node, std::unique_ptr<called_wait> ended) {
   try {
     handler_scope scope;
-    message.then(std::move(message.answer));
+    ended->call();
   } catch (...) {
     node.actors().log(log_level::error,
                       "the callback of a wait threw: " + current_exception_text());
   }
-  message.then = nullptr;  // what it holds goes here, not when the inbox is read again
 }
 
 callback_actor::behavior_type callback_behavior(
@@ -65,13 +64,13 @@ callback_actor::behavior_type callback_behavior(
       [self](bell_atom) {
         auto& state = self->state;
         if (read_step(state.node->actors().to_call_back,
-                      [&](callback_message&& message) { call(*state.node, message); }))
+                      [&](auto&& ended) { call(*state.node, std::move(ended)); }))
           self->send(self, bell_atom::value);
       },
       [self](stop_atom) {
         auto& waiting = self->state.node->actors().to_call_back;
-        while (auto* message = waiting.next())
-          call(*self->state.node, *message);
+        while (auto* ended = waiting.next())
+          call(*self->state.node, std::move(*ended));
         self->quit();
       },
   };

@@ -5,6 +5,7 @@
 #include <microlith/actors/internal/decider_definition.hpp>
 #include <microlith/actors/internal/handling.hpp>
 #include <microlith/actors/internal/raw_answer.hpp>
+#include <microlith/messages/recycled.hpp>
 #include <microlith/persistence/append.hpp>
 #include <microlith/persistence/snapshot_store.hpp>
 
@@ -31,11 +32,6 @@ struct answer_message {
 /// The wait with this number, in the actor that gets it, has ended.
 struct continuation_message {
   std::uint64_t number = 0;
-  raw_answer answer;
-};
-
-struct callback_message {
-  std::function<void(raw_answer&&)> then;
   raw_answer answer;
 };
 
@@ -87,8 +83,12 @@ class report_target {
   virtual void report(append_reports&& reports) = 0;
 };
 
-/// What one handling asks of the journal: its events, and what follows when they are durable.
+/// What one handling asks of the journal: its events, and what follows when they are durable. Made
+/// by handlers, ended by the writer.
 struct append_job {
+  static void* operator new(std::size_t bytes) { return take_recycled(bytes); }
+  static void operator delete(void* memory, std::size_t bytes) { give_recycled(memory, bytes); }
+
   append_request request;
   std::vector<envelope> rejections;
   std::vector<outgoing> then_send;  ///< commands and queries that leave after the commit

@@ -27,7 +27,7 @@ class idle_watch {
   void rung() { worth_it_ = worth_it_ || steady::now() - since_ < limit; }
 
   /// After a commit of so many jobs. True: there is more.
-  [[nodiscard]] bool watch(inbox<append_job>& waiting, std::size_t committed) {
+  [[nodiscard]] bool watch(inbox<std::unique_ptr<append_job>>& waiting, std::size_t committed) {
     if (waiting.filled()) {
       waiting.attend();
       return true;
@@ -57,9 +57,9 @@ class idle_watch {
 
 struct writer_state {
   runtime* node = nullptr;
-  std::vector<append_job> jobs;
-  std::vector<append_request> requests;  // of the same index, taken out for the journal
-  std::vector<const envelope*> passing;  // what one job publishes
+  std::vector<std::unique_ptr<append_job>> jobs;
+  std::vector<append_request*> requests;  // theirs
+  std::vector<const envelope*> passing;   // what one job publishes
   std::size_t events = 0;
   idle_watch idle;
   std::shared_ptr<const subscriber_table> subscribers;
@@ -80,8 +80,8 @@ struct writer_state {
     jobs.clear();
     requests.clear();
     if (jobs.capacity() > 2 * max_batch_events) {
-      jobs = std::vector<append_job>{};
-      requests = std::vector<append_request>{};
+      jobs = std::vector<std::unique_ptr<append_job>>{};
+      requests = std::vector<append_request*>{};
     }
   }
 };
@@ -198,9 +198,8 @@ void end_badly(writer_state& state, append_job& job, const failure& why, steady_
 }
 
 // Whether a command that now caused nothing to be journaled did so before: then its answer is that.
-std::optional<already_appended> earlier_events(writer_state& state, const append_job& job,
-                                               const append_request& request) {
-  if (!job.ends_cause || !request.events.empty() || job.progress ||
+std::optional<already_appended> earlier_events(writer_state& state, const append_job& job) {
+  if (!job.ends_cause || !job.request.events.empty() || job.progress ||
       job.cause.type().kind != message_kind::command)
     return std::nullopt;
   auto found = state.node->actors().journal->append_of(job.cause.head().id);
@@ -224,15 +223,15 @@ void replayed(writer_state& state, append_job& job, const already_appended& befo
     state.node->actors().finished(job.cause, *how);
 }
 
-void succeeded(writer_state& state, append_job& job, append_request& request,
-               std::uint64_t position, steady_time now) {
+void succeeded(writer_state& state, append_job& job, std::uint64_t position, steady_time now) {
+  const auto& request = job.request;
   auto& node = state.node->actors();
   if (job.progress && job.progress->ended()) {
     // An earlier step of the same handling was refused: what built on it does not leave.
     unsent(state, job, earlier_step_failed(job), now);
     job.then_send.clear();
   }
-  if (auto before = earlier_events(state, job, request)) {
+  if (auto before = earlier_events(state, job)) {
     replayed(state, job, *before, now);
     return;
   }
@@ -252,11 +251,12 @@ void succeeded(writer_state& state, append_job& job, append_request& request,
 }
 
 // Another node asked: what follows from the outcome, it does itself.
-void settle_elsewhere(writer_state& state, append_job& job, append_request& request,
-                      append_outcome&& outcome, steady_time now) {
+void settle_elsewhere(writer_state& state, append_job& job, append_outcome&& outcome,
+                      steady_time now) {
+  const auto& request = job.request;
   auto& node = state.node->actors();
   if (std::holds_alternative<appended>(outcome)) {
-    if (auto before = earlier_events(state, job, request)) {
+    if (auto before = earlier_events(state, job)) {
       outcome = *before;
     } else {
       state.passing.clear();
@@ -271,34 +271,32 @@ void settle_elsewhere(writer_state& state, append_job& job, append_request& requ
   }
   if (const auto* before = std::get_if<already_appended>(&outcome))
     node.replay(job.cause, *before);
-  node.others->report(job, request, outcome);
+  node.others->report(job, job.request, outcome);
 }
 
-void settle(writer_state& state, append_job& job, append_request& request, append_outcome&& outcome,
-            steady_time now) {
+void settle(writer_state& state, append_job& job, append_outcome&& outcome, steady_time now) {
   auto& node = state.node->actors();
   if (!job.from.empty()) {
-    settle_elsewhere(state, job, request, std::move(outcome), now);
+    settle_elsewhere(state, job, std::move(outcome), now);
     return;
   }
   bool reported = job.report_to != nullptr;
-  std::visit(
-      overloaded{
-          [&](const appended& done) { succeeded(state, job, request, done.last_position, now); },
-          [&](const already_appended& before) { replayed(state, job, before, now); },
-          [&](const append_conflict& conflict) {
-            if (reported)
-              return;
-            node.log(log_level::error, "events were not appended: " + to_string(conflict));
-            end_badly(state, job, conflict_failure(conflict), now);
-          },
-          [&](const append_refused& refused) {
-            node.log(log_level::error, "append refused: " + to_string(refused.why));
-            if (!reported)
-              end_badly(state, job, refused.why, now);
-          },
-      },
-      outcome);
+  std::visit(overloaded{
+                 [&](const appended& done) { succeeded(state, job, done.last_position, now); },
+                 [&](const already_appended& before) { replayed(state, job, before, now); },
+                 [&](const append_conflict& conflict) {
+                   if (reported)
+                     return;
+                   node.log(log_level::error, "events were not appended: " + to_string(conflict));
+                   end_badly(state, job, conflict_failure(conflict), now);
+                 },
+                 [&](const append_refused& refused) {
+                   node.log(log_level::error, "append refused: " + to_string(refused.why));
+                   if (!reported)
+                     end_badly(state, job, refused.why, now);
+                 },
+             },
+             outcome);
   if (reported)
     state.reports[job.report_to].add(std::move(outcome));
 }
@@ -310,13 +308,13 @@ void commit(writer_state& state) {
   if (jobs.empty())
     return;
   std::vector<append_outcome> outcomes;
-  bool writes = std::any_of(requests.begin(), requests.end(), [](const append_request& r) {
-    return !r.events.empty() || !r.checks.empty();
+  bool writes = std::any_of(requests.begin(), requests.end(), [](const append_request* r) {
+    return !r->events.empty() || !r->checks.empty();
   });
   if (writes) {
     auto before = node.journal->last_position();
     auto start = std::chrono::steady_clock::now();
-    outcomes = node.journal->append(requests);
+    outcomes = node.journal->append(append_batch{requests});
     std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     if (auto written = node.journal->last_position() - before; written != 0) {
       node.counters.commit_batch_events.observe(static_cast<double>(written));
@@ -325,10 +323,10 @@ void commit(writer_state& state) {
   } else {
     outcomes.assign(requests.size(), append_outcome{appended{}});
   }
-  auto now = node.now();
+  auto now = node.coarse_now();
   look_at_subscribers(state);
   for (std::size_t i = 0; i < jobs.size(); ++i)
-    settle(state, jobs[i], requests[i], std::move(outcomes[i]), now);
+    settle(state, *jobs[i], std::move(outcomes[i]), now);
   state.clear_batch();
   send_outbox(state);
   for (auto& [target, reports] : state.reports)
@@ -358,16 +356,17 @@ void commit(writer_state& state) {
 bool collect(writer_state& state) {
   auto& waiting = state.node->actors().to_append;
   while (state.events < max_batch_events) {
-    auto* job = waiting.next();
-    if (!job)
+    auto* next = waiting.next();
+    if (!next)
       return false;
+    auto& job = *next;
     if (job->progress && job->progress->ended()) {
       unsent(state, *job, earlier_step_failed(*job), state.node->steady_now());
       continue;
     }
     state.events += job->request.events.size() + 1;
-    state.requests.push_back(std::move(job->request));
-    state.jobs.push_back(std::move(*job));
+    state.requests.push_back(&job->request);
+    state.jobs.push_back(std::move(job));
   }
   return true;
 }

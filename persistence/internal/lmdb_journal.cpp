@@ -82,7 +82,7 @@ std::optional<storage_error> lmdb_journal::index_tail() {
   return std::nullopt;
 }
 
-std::vector<append_outcome> lmdb_journal::append(std::span<append_request> requests) {
+std::vector<append_outcome> lmdb_journal::append(append_batch requests) {
   std::lock_guard lock{append_mutex_};
   std::vector<append_outcome> outcomes(requests.size());
   if (requests.empty())
@@ -100,8 +100,7 @@ std::vector<append_outcome> lmdb_journal::append(std::span<append_request> reque
   return outcomes;
 }
 
-void lmdb_journal::append_all(std::span<append_request> requests,
-                              std::span<append_outcome> outcomes) {
+void lmdb_journal::append_all(append_batch requests, std::span<append_outcome> outcomes) {
   if (!broken_.empty()) {
     refuse_all(requests, outcomes, failure_kind::handler_failed, certainty::not_done, broken_);
     return;
@@ -131,8 +130,7 @@ void lmdb_journal::append_all(std::span<append_request> requests,
   }
 }
 
-void lmdb_journal::list_lookups(std::span<append_request> requests,
-                                const std::vector<bool>& decided) {
+void lmdb_journal::list_lookups(append_batch requests, const std::vector<bool>& decided) {
   lookups_.clear();
   next_lookup_ = 0;
   const std::string* last_name = nullptr;
@@ -149,7 +147,7 @@ void lmdb_journal::list_lookups(std::span<append_request> requests,
   for (std::size_t i = 0; i < requests.size(); ++i) {
     if (decided[i])
       continue;
-    const auto& request = requests[i];
+    const auto& request = *requests[i];
     lookups_.push_back({{}, request.id});
     for (const auto& check : request.checks)
       lookups_.push_back({hash(check.stream), {}});
@@ -168,7 +166,7 @@ const lmdb_journal::lookup& lmdb_journal::next_lookup(event_index::batch& batch)
   return lookups_[next_lookup_++];
 }
 
-bool lmdb_journal::plan(std::span<append_request> requests, std::span<append_outcome> outcomes,
+bool lmdb_journal::plan(append_batch requests, std::span<append_outcome> outcomes,
                         const std::vector<bool>& decided) {
   placed_.clear();
   event_index::batch batch{*index_};
@@ -177,8 +175,8 @@ bool lmdb_journal::plan(std::span<append_request> requests, std::span<append_out
     for (std::size_t i = 0; i < requests.size(); ++i) {
       if (decided[i])
         continue;
-      auto after = next_lookup_ + 1 + requests[i].checks.size() + requests[i].events.size();
-      outcomes[i] = plan_one(batch, requests[i], i);
+      auto after = next_lookup_ + 1 + requests[i]->checks.size() + requests[i]->events.size();
+      outcomes[i] = plan_one(batch, *requests[i], i);
       next_lookup_ = after;
     }
     batch.settle();
@@ -258,7 +256,7 @@ append_outcome lmdb_journal::plan_one(event_index::batch& batch, append_request&
   return appended{first, position};
 }
 
-lmdb_journal::write_result lmdb_journal::write(std::span<append_request> requests,
+lmdb_journal::write_result lmdb_journal::write(append_batch requests,
                                                std::span<append_outcome> outcomes,
                                                std::vector<bool>& decided) {
   bool committing = false;
@@ -269,7 +267,7 @@ lmdb_journal::write_result lmdb_journal::write(std::span<append_request> request
     facts_.clear();
     auto position = file_->last_position();
     for (const auto& placed : placed_) {
-      auto& request = requests[placed.request];
+      auto& request = *requests[placed.request];
       std::uint64_t sum = 0;
       if (auto problem = encode(placed, request, ++position, sum)) {
         outcomes[placed.request] =
@@ -362,11 +360,10 @@ void lmdb_journal::take_back() {
     inline_->forget_types();
 }
 
-void lmdb_journal::refuse_all(std::span<const append_request> requests,
-                              std::span<append_outcome> outcomes, failure_kind kind, certainty sure,
-                              const std::string& why) {
+void lmdb_journal::refuse_all(append_batch requests, std::span<append_outcome> outcomes,
+                              failure_kind kind, certainty sure, const std::string& why) {
   for (std::size_t i = 0; i < outcomes.size(); ++i)
-    outcomes[i] = append_refused{{kind, sure, why, requests[i].id}};
+    outcomes[i] = append_refused{{kind, sure, why, requests[i]->id}};
 }
 
 message_id lmdb_journal::append_at(std::uint64_t position) const {
@@ -391,6 +388,14 @@ result<void, storage_error> lmdb_journal::merge_now() {
 }  // namespace microlith::internal
 
 namespace microlith {
+
+std::vector<append_outcome> journal::append(std::span<append_request> requests) {
+  std::vector<append_request*> batch;
+  batch.reserve(requests.size());
+  for (auto& request : requests)
+    batch.push_back(&request);
+  return append(append_batch{batch});
+}
 
 result<std::unique_ptr<journal>, storage_error> journal::open(journal_options options) {
   return internal::lmdb_journal::open(std::move(options));

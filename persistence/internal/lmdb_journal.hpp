@@ -28,7 +28,8 @@ class lmdb_journal final : public journal {
       journal_options options);
   lmdb_journal(std::unique_ptr<journal_file> file, const journal_options& options);
 
-  std::vector<append_outcome> append(std::span<append_request> requests) override;
+  using journal::append;
+  std::vector<append_outcome> append(append_batch requests) override;
   std::uint64_t last_position() const override { return file_->last_position(); }
   message_id epoch() const override { return file_->epoch(); }
   result<read_progress, storage_error> read(std::uint64_t from_position, read_limits limits,
@@ -65,17 +66,17 @@ class lmdb_journal final : public journal {
   enum class write_result { written, out_of_space, map_has_grown, not_written, broken };
 
   [[nodiscard]] std::optional<storage_error> index_tail();
-  void append_all(std::span<append_request> requests, std::span<append_outcome> outcomes);
-  [[nodiscard]] bool plan(std::span<append_request> requests, std::span<append_outcome> outcomes,
+  void append_all(append_batch requests, std::span<append_outcome> outcomes);
+  [[nodiscard]] bool plan(append_batch requests, std::span<append_outcome> outcomes,
                           const std::vector<bool>& decided);
   [[nodiscard]] append_outcome plan_one(event_index::batch& batch, append_request& request,
                                         std::size_t number);
   [[nodiscard]] std::optional<append_outcome> check_streams(event_index::batch& batch,
                                                             const append_request& request);
-  void list_lookups(std::span<append_request> requests, const std::vector<bool>& decided);
+  void list_lookups(append_batch requests, const std::vector<bool>& decided);
   const lookup& next_lookup(event_index::batch& batch);
-  [[nodiscard]] write_result write(std::span<append_request> requests,
-                                   std::span<append_outcome> outcomes, std::vector<bool>& decided);
+  [[nodiscard]] write_result write(append_batch requests, std::span<append_outcome> outcomes,
+                                   std::vector<bool>& decided);
   void take_back();
   /// Into `record_`; what is wrong with it, otherwise.
   [[nodiscard]] std::optional<std::string> encode(const placed_event& placed,
@@ -86,12 +87,11 @@ class lmdb_journal final : public journal {
   [[nodiscard]] std::optional<std::string> apply_inline(const placed_event& placed,
                                                         MDB_txn* transaction,
                                                         std::uint64_t position);
-  void refuse_inapplicable(std::span<append_request> requests, std::span<append_outcome> outcomes,
+  void refuse_inapplicable(append_batch requests, std::span<append_outcome> outcomes,
                            std::vector<bool>& decided, std::size_t found, const std::string& why);
   [[nodiscard]] message_id append_at(std::uint64_t position) const;
-  static void refuse_all(std::span<const append_request> requests,
-                         std::span<append_outcome> outcomes, failure_kind kind, certainty sure,
-                         const std::string& why);
+  static void refuse_all(append_batch requests, std::span<append_outcome> outcomes,
+                         failure_kind kind, certainty sure, const std::string& why);
   template <class F>
   auto looking_up(F f) const -> result<decltype(f()), storage_error>;
 

@@ -48,13 +48,12 @@ std::optional<std::string> lmdb_journal::apply_inline(const placed_event& placed
   return inline_->apply(transaction, record.view);
 }
 
-void lmdb_journal::refuse_inapplicable(std::span<append_request> requests,
-                                       std::span<append_outcome> outcomes,
+void lmdb_journal::refuse_inapplicable(append_batch requests, std::span<append_outcome> outcomes,
                                        std::vector<bool>& decided, std::size_t found,
                                        const std::string& why) {
   auto refuse = [&](std::size_t request, const std::string& reason) {
     outcomes[request] = append_refused{{failure_kind::handler_failed, certainty::not_done,
-                                        "nothing was appended: " + reason, requests[request].id}};
+                                        "nothing was appended: " + reason, requests[request]->id}};
     decided[request] = true;
   };
   bool any = false;
@@ -68,7 +67,7 @@ void lmdb_journal::refuse_inapplicable(std::span<append_request> requests,
       ++position;
       std::uint64_t checksum = 0;
       // What cannot be encoded is found when it is written.
-      if (!problem && !encode(placed_[i], requests[request], position, checksum))
+      if (!problem && !encode(placed_[i], *requests[request], position, checksum))
         problem = apply_inline(placed_[i], one.get(), position);
     }
     if (!problem) {

@@ -37,7 +37,7 @@ struct outcome {
 class noted_wait final : public pending_wait {
  public:
   explicit noted_wait(outcome& out) : out_{out} {}
-  void complete(raw_answer&& answer) override {
+  void complete(raw_answer&& answer, std::unique_ptr<pending_wait>) override {
     ++out_.ended;
     out_.answer = std::move(answer);
   }
@@ -194,7 +194,9 @@ BOOST_AUTO_TEST_CASE(the_thread_that_completes_a_wait_may_use_the_table) {
   // Completions run outside of all locks.
   struct reentrant final : pending_wait {
     reentrant(internal::conversations& t, outcome& o) : talks{t}, out{o} {}
-    void complete(raw_answer&&) override { talks.wait(wait_for(correlation, out), start); }
+    void complete(raw_answer&&, std::unique_ptr<pending_wait>) override {
+      talks.wait(wait_for(correlation, out), start);
+    }
     internal::conversations& talks;
     outcome& out;
   };

@@ -248,6 +248,21 @@ BOOST_AUTO_TEST_CASE(the_decider_knows_who_asks) {
   BOOST_TEST(answered<noted>(done).who == "ann");
 }
 
+BOOST_AUTO_TEST_CASE(commands_of_several_types_keep_their_order_on_their_way_to_one_shard) {
+  running_node node{{accounts({.shards = 1})}};
+  std::vector<std::string> heard;
+  auto listener = node.events().subscribe<deposited>(
+      [&](const deposited& e) { heard.push_back(e.owner + " " + std::to_string(e.balance)); });
+  BOOST_REQUIRE(node.commands().dispatch(open_account{"a"}));
+  node->run();
+  // All three wait together when the bus has its turn.
+  BOOST_REQUIRE(node.commands().dispatch(deposit{"a", 1}));
+  BOOST_REQUIRE(node.commands().dispatch(open_account{"b"}));
+  BOOST_REQUIRE(node.commands().dispatch(deposit{"b", 2}));
+  node->run();
+  BOOST_TEST(heard == (std::vector<std::string>{"a 1", "b 2"}), boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(deposits_of_several_threads_are_all_counted_in_order) {
   running_node node{{accounts({.shards = 4})}, test::on_threads()};
   constexpr std::int64_t keys = 4;

@@ -316,7 +316,7 @@ BOOST_DATA_TEST_CASE(what_is_past_its_bounds_is_refused_and_says_which_append,
     BOOST_TEST(!f->journal().append_of(batch[i].id)->has_value());
   }
   BOOST_TEST((std::get<appended>(outcomes[3]) == appended{1, 1}));
-  BOOST_TEST(f->journal().append({}).empty());
+  BOOST_TEST(f->journal().append(append_batch{}).empty());
   BOOST_TEST(f->journal().last_position() == 1U);
 }
 

@@ -44,25 +44,24 @@ class scripted_journal final : public journal {
   scripted_journal(std::unique_ptr<journal> real, std::shared_ptr<journal_script> script)
       : real_{std::move(real)}, script_{std::move(script)} {}
 
-  std::vector<append_outcome> append(std::span<append_request> requests) override {
+  using journal::append;
+  std::vector<append_outcome> append(append_batch requests) override {
     script_->batches.push_back(requests.size());
     if (script_->before_append)
       script_->before_append(*real_);
     std::vector<std::optional<append_outcome>> outcomes(requests.size());
-    std::vector<append_request> passed;
+    std::vector<append_request*> passed;
     for (std::size_t i = 0; i < requests.size(); ++i) {
-      if (auto why = script_->refuses ? script_->refuses(requests[i]) : std::nullopt)
+      if (auto why = script_->refuses ? script_->refuses(*requests[i]) : std::nullopt)
         outcomes[i] = append_refused{*why};
       else
-        passed.push_back(std::move(requests[i]));
+        passed.push_back(requests[i]);
     }
-    auto real = real_->append(passed);
+    auto real = real_->append(append_batch{passed});
     std::vector<append_outcome> all;
     for (std::size_t i = 0, next = 0; i < requests.size(); ++i) {
-      if (!outcomes[i]) {
-        requests[i] = std::move(passed[next]);
+      if (!outcomes[i])
         outcomes[i] = std::move(real[next++]);
-      }
       all.push_back(std::move(*outcomes[i]));
     }
     return all;

@@ -88,7 +88,7 @@ class cluster final : public link_events, public remote_reader {
   void pass_failure(const envelope& message, const failure& why);
 
   // The journal of another node.
-  void append(append_job&& job);
+  void append(std::unique_ptr<append_job> given);
   result<wire::page, storage_error> ask_journal(wire::read question) override;
 
   // The journal of this node.
@@ -112,7 +112,7 @@ class cluster final : public link_events, public remote_reader {
   };
   struct pending_append {
     std::uint64_t ticket = 0;
-    append_job job;
+    std::unique_ptr<append_job> job;
     std::optional<append_outcome> outcome;
     std::vector<std::uint64_t> stream_versions;
   };

@@ -110,7 +110,8 @@ std::size_t cluster::appending() const {
   return appends_.size();
 }
 
-void cluster::append(append_job&& job) {
+void cluster::append(std::unique_ptr<append_job> given) {
+  auto& job = *given;
   auto& node = runtime_.actors();
   if (job.progress && job.progress->ended()) {
     unsent(node, job, earlier_step_failed(job));
@@ -141,7 +142,7 @@ void cluster::append(append_job&& job) {
     // Sent under the lock: the outcomes come in the order of the frames, and so must the line be.
     std::lock_guard lock{appends_mutex_};
     appends_.push_back(
-        {.ticket = ticket, .job = std::move(job), .outcome = {}, .stream_versions = {}});
+        {.ticket = ticket, .job = std::move(given), .outcome = {}, .stream_versions = {}});
     if (stopped_.load(std::memory_order_acquire))
       how = sent::unreachable;
     else if (frame.size() <= wire::max_frame_bytes)
@@ -184,7 +185,7 @@ void cluster::settle_appends() {
 
 void cluster::settle(pending_append&& done) {
   auto& node = runtime_.actors();
-  auto& job = done.job;
+  auto& job = *done.job;
   bool reported = job.report_to != nullptr;
   std::visit(overloaded{
                  [&](const appended& to) { succeeded(node, job, to, done.stream_versions); },
@@ -265,7 +266,8 @@ void cluster::take_outcome(wire::append_outcome&& said) {
 
 void cluster::take_append(peer& from, wire::append&& said) {
   auto& node = runtime_.actors();
-  append_job job;
+  auto made = std::make_unique<append_job>();
+  auto& job = *made;
   job.from = from.name;
   job.ticket = said.ticket;
   auto refuse = [&](failure_kind kind, std::string text) {
@@ -323,7 +325,7 @@ void cluster::take_append(peer& from, wire::append&& said) {
     }
     job.rejections.push_back(std::move(*message));
   }
-  node.append(std::move(job));
+  node.append(std::move(made));
 }
 
 void cluster::report(const append_job& job, const append_request& request,

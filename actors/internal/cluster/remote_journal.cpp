@@ -39,7 +39,7 @@ void remote_journal::has_grown(std::uint64_t last_position) {
   }
 }
 
-std::vector<append_outcome> remote_journal::append(std::span<append_request> requests) {
+std::vector<append_outcome> remote_journal::append(append_batch requests) {
   return std::vector<append_outcome>(
       requests.size(), append_refused{{.kind = failure_kind::handler_failed,
                                        .certainty = certainty::not_done,

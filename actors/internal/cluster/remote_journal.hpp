@@ -29,7 +29,8 @@ class remote_journal final : public journal {
   [[nodiscard]] bool connected() const;
   void has_grown(std::uint64_t last_position);
 
-  std::vector<append_outcome> append(std::span<append_request> requests) override;
+  using journal::append;
+  std::vector<append_outcome> append(append_batch requests) override;
   std::uint64_t last_position() const override;
   message_id epoch() const override;
   result<read_progress, storage_error> read(std::uint64_t from_position, read_limits limits,
