@@ -1,6 +1,8 @@
 #include <microlith/persistence/internal/index_check.hpp>
 #include <microlith/persistence/internal/journal_check.hpp>
 #include <microlith/persistence/internal/projection_check.hpp>
+#include <microlith/persistence/internal/snapshot_check.hpp>
+#include <microlith/persistence/internal/subscription_check.hpp>
 #include <microlith/persistence/verify.hpp>
 
 #include <algorithm>
@@ -34,24 +36,29 @@ class verification {
     auto add = [this](finding f) { found(std::move(f)); };
     // Before the journal, which is never behind them.
     auto digested = internal::index_checkpoint(data_ / "index").value_or(0);
+    internal::snapshot_check snapshots{data_ / "snapshots"};
+    part("snapshots", [&] { snapshots.look(); });
     internal::journal_check journal{data_ / "journal", add};
     if (journal.pages() == nullptr)
       return std::move(report_);
     internal::index_digest digest;
-    journal.run(digested, digest, report_, options_.progress);
+    journal.run(
+        digested, digest, [&](const record_view& record) { snapshots.event(record); }, report_,
+        options_.progress);
     const auto epoch = journal.pages()->meta().epoch;
-    auto last_position = [&] {
-      internal::journal_pages again{data_ / "journal"};
-      return again.state().last_position;
-    };
+    internal::journal_lookup lookup{data_ / "journal"};
     part("index", [&] {
       internal::check_index(
-          data_ / "index", epoch, last_position(), digest,
+          data_ / "index", epoch, lookup.last_position(), digest,
           [&](std::uint64_t to) { return journal.extend(digest, to); }, add, report_);
     });
     for (const auto& folder : environments_in(data_ / "projections"))
       part("projection " + folder.filename().string(),
-           [&] { internal::check_projection(folder, epoch, last_position, add, report_); });
+           [&] { internal::check_projection(folder, epoch, lookup, add, report_); });
+    snapshots.report(epoch, journal.all_read(), add, report_);
+    for (const auto& folder : environments_in(data_ / "subscriptions"))
+      part("subscription " + folder.filename().string(),
+           [&] { internal::check_subscription(folder, epoch, lookup, add, report_); });
     check_others();
     return std::move(report_);
   }
@@ -65,11 +72,10 @@ class verification {
       part(name, [&] { internal::check_pages(folder, name, add); });
     };
     for (const auto& folder : environments_in(data_)) {
-      if (auto name = folder.filename(); name != "journal" && name != "index")
+      if (auto name = folder.filename();
+          name != "journal" && name != "index" && name != "snapshots")
         pages(folder);
     }
-    for (const auto& folder : environments_in(data_ / "subscriptions"))
-      pages(folder);
   }
 
   template <class F>

@@ -1,8 +1,8 @@
 #pragma once
 
 // Is what lies in a data directory what was written? Looks at everything: pages and their
-// accounting, checksums, positions, stream versions, the witness, the index, projections and their
-// checkpoints.
+// accounting, checksums, positions, stream versions, the witness, the index, projections, what they
+// skipped, snapshots, durable subscriptions and what they hold back, and the checkpoints of all.
 //
 // Reads with pread alone (as journal_reader does), writes nothing and takes no lock, so it may run
 // beside a node; what the node rewrites meanwhile is looked at again, and where that is not
@@ -39,7 +39,11 @@ struct verify_report {
   std::uint64_t streams = 0;
   std::uint64_t index_entries = 0;
   std::uint64_t projections = 0;
-  std::uint64_t rows = 0;  ///< of projections
+  std::uint64_t rows = 0;     ///< of projections
+  std::uint64_t skipped = 0;  ///< records of events that they skipped
+  std::uint64_t snapshots = 0;
+  std::uint64_t subscriptions = 0;
+  std::uint64_t held_events = 0;  ///< by subscriptions
 
   [[nodiscard]] bool is_damaged() const { return damages != 0; }
   /// 0 where no damage has one.

@@ -31,6 +31,10 @@ void print_json(const verify_report& report) {
   out["index_entries"] = report.index_entries;
   out["projections"] = report.projections;
   out["rows"] = report.rows;
+  out["skipped_events"] = report.skipped;
+  out["snapshots"] = report.snapshots;
+  out["subscriptions"] = report.subscriptions;
+  out["held_events"] = report.held_events;
   auto& all = out["findings"].emplace_array();
   for (const auto& f : report.findings)
     all.push_back(
@@ -47,7 +51,9 @@ void print_text(const verify_report& report) {
     std::cout << "first damaged position: " << first << '\n';
   std::cout << (report.is_damaged() ? "damaged: " : "fine: ") << report.events << " events in "
             << report.streams << " streams, " << report.index_entries << " index entries, "
-            << report.projections << " projections with " << report.rows << " rows\n";
+            << report.projections << " projections with " << report.rows << " rows, "
+            << report.snapshots << " snapshots, " << report.subscriptions
+            << " subscriptions that hold back " << report.held_events << " events\n";
 }
 
 int verify_here(const verify_command& command) {

@@ -10,7 +10,6 @@ namespace microlith::internal {
 namespace {
 
 constexpr std::uint64_t meta_pages = 2;
-constexpr unsigned max_walks = 10;
 
 std::string quoted(std::string_view table) {
   return table.empty() ? "the main table" : "table " + std::string{table};
@@ -121,9 +120,10 @@ void environment_check::account() {
     throw page_error{"page " + std::to_string(lost - taken_.begin()) + " is neither used nor free"};
 }
 
-environment_result check_steadily(
-    const page_file& file, function_ref<void(const page_snapshot&, environment_check&)> walk) {
-  for (unsigned attempt = 0; attempt < max_walks; ++attempt) {
+environment_result check_steadily(const page_file& file,
+                                  function_ref<void(const page_snapshot&, environment_check&)> walk,
+                                  unsigned walks) {
+  for (unsigned attempt = 0; attempt < walks; ++attempt) {
     auto seen = file.look();
     if (!seen)
       return {"neither meta page is one"};

@@ -50,6 +50,9 @@ class environment_check final : public page_listener {
   std::vector<bool> taken_;
 };
 
+/// How often a walk is tried where a writer is quicker.
+inline constexpr unsigned sensible_walks = 10;
+
 /// Walks again what a writer rewrites meanwhile, a few times. The text of what is wrong; empty
 /// where nothing is. `overtaken` tells that no walk was quick enough.
 struct environment_result {
@@ -57,6 +60,7 @@ struct environment_result {
   bool overtaken = false;
 };
 [[nodiscard]] environment_result check_steadily(
-    const page_file& file, function_ref<void(const page_snapshot&, environment_check&)> walk);
+    const page_file& file, function_ref<void(const page_snapshot&, environment_check&)> walk,
+    unsigned walks = sensible_walks);
 
 }  // namespace microlith::internal

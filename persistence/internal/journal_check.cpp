@@ -2,10 +2,12 @@
 #include <microlith/persistence/internal/byte_order.hpp>
 #include <microlith/persistence/internal/hash.hpp>
 #include <microlith/persistence/internal/journal_check.hpp>
+#include <microlith/persistence/internal/rows_check.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
 #include <utility>
 
 namespace microlith::internal {
@@ -78,7 +80,8 @@ void journal_check::check_witness() {
     damage("its meta page or main table is not what was written" + std::string{restore});
 }
 
-void journal_check::run(std::uint64_t digested, index_digest& digest, verify_report& report,
+void journal_check::run(std::uint64_t digested, index_digest& digest,
+                        const event_listener& listener, verify_report& report,
                         const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
   check_witness();
   try {
@@ -88,7 +91,7 @@ void journal_check::run(std::uint64_t digested, index_digest& digest, verify_rep
            std::string{restore});
     in_one_view_ = false;
   }
-  check_records(digested, digest, report, progress);
+  check_records(digested, digest, listener, report, progress);
   check_rest();
 }
 
@@ -159,8 +162,8 @@ void journal_check::check_event(const record_view& view, const stream_key& strea
 }
 
 void journal_check::check_records(
-    std::uint64_t digested, index_digest& digest, verify_report& report,
-    const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+    std::uint64_t digested, index_digest& digest, const event_listener& listener,
+    verify_report& report, const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
   const auto state = pages_->state();
   const auto first_entries = pages_->records().entries;
   if (first_entries != state.last_position)
@@ -186,6 +189,7 @@ void journal_check::check_records(
     auto stream =
         view.stream.empty() ? stream_key{} : hash_stream(view.stream, pages_->meta().secret);
     check_event(view, stream);
+    listener(view);
     if (position <= digested && digest.last() + 1 == position)
       digest.add_event(view, stream);
     running_hash_ = extend_running_hash(running_hash_, record.checksum);
@@ -196,6 +200,7 @@ void journal_check::check_records(
              position);
   }
   report_unreadable();
+  all_read_ = hash_known;
   if (hash_known && running_hash_ != state.running_hash)
     damage("its events are whole, and are not those that were written" + std::string{restore});
   report.streams = versions_.size();
@@ -205,8 +210,10 @@ void journal_check::check_rest() {
   auto broken = [&](const std::string& what) {
     damage("data.mdb in " + directory_.string() + " is damaged: " + what + std::string{restore});
   };
-  constexpr auto look_only = [](std::string_view, std::span<const std::byte>,
-                                std::span<const std::byte>) {};
+  // Inline rows lie beside the events.
+  auto look = [end = pages_->state().last_position](
+                  std::string_view table, std::span<const std::byte> key,
+                  std::span<const std::byte> value) { (void)check_inline(table, key, value, end); };
   if (in_one_view_) {
     try {
       if (!cursor_)
@@ -214,7 +221,7 @@ void journal_check::check_rest() {
       else if (cursor_->next())
         throw page_error{"there are events behind the last one"};
       pages_check_->compare(records_table_name, pages_->records(), cursor_->seen(), entries_);
-      pages_check_->walk(look_only, records_table_name);
+      pages_check_->walk(look, records_table_name);
       pages_check_->account();
       if (pages_->intact())
         return;
@@ -227,7 +234,13 @@ void journal_check::check_rest() {
   }
   // All but the events, which were looked at one by one, and so without their pages.
   auto result = check_steadily(pages_->file(), [&](const page_snapshot&, environment_check& check) {
-    check.walk(look_only, records_table_name);
+    // The node may have appended since.
+    check.walk(
+        [](std::string_view table, std::span<const std::byte> key,
+           std::span<const std::byte> value) {
+          (void)check_inline(table, key, value, std::numeric_limits<std::uint64_t>::max());
+        },
+        records_table_name);
     check.walk_free();
   });
   if (!result.problem.empty())

@@ -26,22 +26,24 @@ class journal_check {
   /// Absent where the journal cannot be read at all; that has been reported then.
   [[nodiscard]] const journal_pages* pages() const { return pages_ ? &*pages_ : nullptr; }
 
+  /// Who is told of each whole event as well, in order.
+  using event_listener = std::function<void(const record_view&)>;
+
   /// Looks at everything; the events up to `digested` are added to `digest`.
-  void run(std::uint64_t digested, index_digest& digest, verify_report& report,
+  void run(std::uint64_t digested, index_digest& digest, const event_listener& listener,
+           verify_report& report,
            const std::function<void(std::uint64_t, std::uint64_t)>& progress);
+
+  /// Whether all events could be read; after the run.
+  [[nodiscard]] bool all_read() const { return all_read_; }
 
   /// Adds the events that follow the digest's last one; false where one cannot be read.
   [[nodiscard]] bool extend(index_digest& digest, std::uint64_t to);
 
  private:
-  struct key_hash {
-    std::size_t operator()(const stream_key& key) const {
-      return static_cast<std::size_t>(key.high ^ key.low);
-    }
-  };
-
   void check_witness();
-  void check_records(std::uint64_t digested, index_digest& digest, verify_report& report,
+  void check_records(std::uint64_t digested, index_digest& digest, const event_listener& listener,
+                     verify_report& report,
                      const std::function<void(std::uint64_t, std::uint64_t)>& progress);
   void check_rest();
   [[nodiscard]] std::optional<std::string> next_record(std::uint64_t position, parsed_record& out);
@@ -59,8 +61,9 @@ class journal_check {
   std::optional<page_cursor> cursor_;
   std::uint64_t entries_ = 0;
   bool in_one_view_ = true;  ///< all records so far are from the first snapshot, and whole
+  bool all_read_ = false;
   std::uint64_t running_hash_ = 0;
-  std::unordered_map<stream_key, std::uint64_t, key_hash> versions_;
+  std::unordered_map<stream_key, std::uint64_t, stream_key_hash> versions_;
   // Events in a row that cannot be read are one finding.
   std::uint64_t unreadable_from_ = 0;
   std::uint64_t unreadable_to_ = 0;

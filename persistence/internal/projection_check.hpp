@@ -1,9 +1,11 @@
 #pragma once
 
-// A projection's environment: pages, rows' checksums, its checkpoint against its journal. Whether
-// the rows follow from the events only the application can tell. One thread.
+// A projection's environment: pages, rows' checksums, its checkpoint and the events that it skipped
+// against its journal. Whether the rows follow from the events only the application can tell. One
+// thread.
 
 #include <microlith/messages/identity.hpp>
+#include <microlith/persistence/internal/journal_lookup.hpp>
 #include <microlith/persistence/verify.hpp>
 
 #include <cstdint>
@@ -13,10 +15,9 @@
 
 namespace microlith::internal {
 
-/// `last_position` tells where the journal ends by now.
 void check_projection(const std::filesystem::path& directory, message_id epoch,
-                      const std::function<std::uint64_t()>& last_position,
-                      const std::function<void(finding)>& found, verify_report& report);
+                      journal_lookup& journal, const std::function<void(finding)>& found,
+                      verify_report& report);
 
 /// An environment that nothing more is known of than that it is one.
 void check_pages(const std::filesystem::path& directory, const std::string& part,

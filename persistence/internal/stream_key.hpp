@@ -21,4 +21,11 @@ struct stream_key {
   friend constexpr auto operator<=>(const stream_key&, const stream_key&) = default;
 };
 
+/// For hash tables: it is a hash already.
+struct stream_key_hash {
+  std::size_t operator()(const stream_key& key) const {
+    return static_cast<std::size_t>(key.high ^ key.low);
+  }
+};
+
 }  // namespace microlith::internal
