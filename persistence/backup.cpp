@@ -1,16 +1,21 @@
 #include <microlith/persistence/backup.hpp>
-#include <microlith/persistence/internal/byte_order.hpp>
 #include <microlith/persistence/internal/directory.hpp>
-#include <microlith/persistence/internal/journal_pages.hpp>
-#include <microlith/persistence/internal/lmdb.hpp>
-#include <microlith/persistence/internal/type_registry.hpp>
-#include <microlith/persistence/internal/witness.hpp>
+#include <microlith/persistence/internal/journal_copy.hpp>
+#include <microlith/persistence/internal/subscription_copy.hpp>
 #include <microlith/persistence/owner.hpp>
+#include <microlith/persistence/subscription_store.hpp>
 
-#include <array>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
-#include <memory>
+#include <fstream>
+#include <iterator>
+#include <optional>
 #include <string>
+#include <system_error>
+#include <vector>
 
 namespace microlith {
 
@@ -19,11 +24,7 @@ namespace {
 using namespace internal;
 using path = std::filesystem::path;
 
-// A transaction of the copy: much for the disk, little for memory.
-constexpr std::uint64_t events_per_transaction = 50'000;
-constexpr std::uint64_t bytes_per_transaction = std::uint64_t{32} << 20;
-
-/// A folder that is taken away again unless it is kept.
+/// A folder that is there as long as the object.
 class unfinished_folder {
  public:
   explicit unfinished_folder(path folder) : folder_{std::move(folder)} {
@@ -34,124 +35,13 @@ class unfinished_folder {
   unfinished_folder& operator=(const unfinished_folder&) = delete;
   ~unfinished_folder() {
     std::error_code ignored;
-    if (!kept_)
-      std::filesystem::remove_all(folder_, ignored);
+    std::filesystem::remove_all(folder_, ignored);
   }
 
-  [[nodiscard]] const path& folder() const { return folder_; }
-
-  void keep_as(const path& name) {
-    std::filesystem::rename(folder_, name);
-    kept_ = true;
-  }
+  [[nodiscard]] const path& place() const { return folder_; }
 
  private:
   path folder_;
-  bool kept_ = false;
-};
-
-class journal_copy {
- public:
-  journal_copy(const path& from, path folder)
-      : from_{from / "journal"},
-        last_{from_.state().last_position},
-        wanted_hash_{from_.state().running_hash},
-        folder_{std::move(folder)} {}
-
-  [[nodiscard]] copy_report write(message_id epoch, const copy_progress& progress) {
-    {
-      auto map = sensible_map_size({});
-      // Synced once, at the end: until then it is no journal to anybody.
-      environment to{folder_,
-                     {.map_bytes = map.reserve_bytes,
-                      .map_limit_bytes = map.limit_bytes,
-                      .max_tables = 4,
-                      .sync = false}};
-      growing(to, [&] { begin(to, epoch); });
-      while (done_ < last_) {
-        auto events_before = done_;
-        auto hash_before = hash_;
-        growing(to, [&] {
-          done_ = events_before;
-          hash_ = hash_before;
-          write_some(to);
-        });
-        if (progress)
-          progress(done_, last_);
-      }
-      if (hash_ != wanted_hash_)
-        throw storage_exception{from_.damaged("its events are not those that were written")};
-      check(mdb_env_sync(to.get(), 1), "sync the copy");
-    }
-    std::filesystem::remove(folder_ / "lock.mdb");
-    write_witness(epoch);
-    sync_names(folder_);
-    return {.events = last_,
-            .file_bytes = std::filesystem::file_size(folder_ / "data.mdb"),
-            .epoch = epoch};
-  }
-
-  [[nodiscard]] message_id epoch() const { return from_.meta().epoch; }
-
- private:
-  void begin(environment& to, message_id epoch) {
-    lmdb_transaction t{to, lmdb_transaction::access::write};
-    (void)t.open_table(records_table_name, MDB_CREATE);
-    auto types = t.open_table(types_table_name, MDB_CREATE);
-    auto main = t.open_table(nullptr, 0);
-    t.put(main, journal_meta_key, encode_meta({from_.meta().format, epoch, from_.meta().secret}));
-    for (const auto& type : from_.types()) {
-      std::array<std::byte, 4> key;
-      store_be(key.data(), type->id);
-      t.put(types, key, encode_type(*type));
-    }
-    t.commit();
-  }
-
-  void write_some(environment& to) {
-    lmdb_transaction t{to, lmdb_transaction::access::write};
-    auto records = t.open_table(records_table_name, 0);
-    std::uint64_t bytes = 0;
-    {
-      lmdb_cursor cursor{t, records};
-      parsed_record record;
-      for (std::uint64_t events = 0;
-           done_ < last_ && events < events_per_transaction && bytes < bytes_per_transaction;
-           ++events) {
-        if (auto problem = from_.load(done_ + 1, record))
-          throw storage_exception{*problem};
-        std::array<std::byte, 8> key;
-        store_be(key.data(), done_ + 1);
-        cursor.put(key, from_.loaded(), MDB_APPEND);
-        hash_ = extend_running_hash(hash_, record.checksum);
-        bytes += from_.loaded().size();
-        ++done_;
-      }
-    }
-    t.put(t.open_table(nullptr, 0), journal_state_key, encode_journal_state({done_, hash_}));
-    t.commit();
-  }
-
-  void write_witness(message_id epoch) const {
-    page_file file{folder_ / "data.mdb"};
-    auto seen = file.look();
-    if (!seen)
-      return;
-    witness beside{folder_ / "witness"};
-    beside.write({.epoch = epoch,
-                  .position = last_,
-                  .running_hash = hash_,
-                  .transaction = seen->transaction,
-                  .meta_hash = seen->hash});
-    beside.sync();
-  }
-
-  journal_pages from_;
-  std::uint64_t last_;
-  std::uint64_t wanted_hash_;
-  path folder_;
-  std::uint64_t done_ = 0;
-  std::uint64_t hash_ = 0;
 };
 
 template <class F>
@@ -180,6 +70,127 @@ result<copy_report, storage_error> copying(const std::string& attempted, F f) {
   }
 }
 
+bool is_application_file(const std::filesystem::directory_entry& entry) {
+  std::error_code error;
+  auto name = entry.path().filename().string();
+  return entry.symlink_status(error).type() == std::filesystem::file_type::regular &&
+         name != data_owner::file_name && !name.starts_with('.');
+}
+
+/// By name.
+std::vector<path> application_files(const path& data) {
+  std::vector<path> found;
+  for (const auto& entry : std::filesystem::directory_iterator{data}) {
+    if (is_application_file(entry))
+      found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+/// False where it has gone meanwhile.
+bool copy_durably(const path& from, const path& to) {
+  std::error_code error;
+  if (!std::filesystem::copy_file(from, to, error)) {
+    if (error == std::errc::no_such_file_or_directory)
+      return false;
+    throw std::filesystem::filesystem_error{"copy a file", from, error};
+  }
+  std::filesystem::permissions(
+      to, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  int file = ::open(to.c_str(), O_RDONLY | O_CLOEXEC);
+  int code = file >= 0 && ::fsync(file) == 0 ? 0 : errno;
+  if (file >= 0)
+    ::close(file);
+  if (code != 0)
+    throw std::filesystem::filesystem_error{"sync a file", to,
+                                            std::error_code{code, std::generic_category()}};
+  return true;
+}
+
+bool same_content(const path& a, const path& b) {
+  auto content = [](const path& file) {
+    std::ifstream in{file, std::ios::binary};
+    return std::string{std::istreambuf_iterator<char>{in}, {}};
+  };
+  std::error_code error;
+  return std::filesystem::file_size(a, error) == std::filesystem::file_size(b, error) &&
+         content(a) == content(b);
+}
+
+std::vector<std::string> subscriptions_with_files(const path& data) {
+  auto names = subscriptions_in(data);
+  std::erase_if(names, [&](const std::string& name) {
+    return !std::filesystem::exists(data / "subscriptions" / name / "data.mdb");
+  });
+  return names;
+}
+
+/// Everything of a data directory that cannot be derived, in a folder, and from there in its place:
+/// the journal is the last to come, and tells that all of it is there.
+class data_copy {
+ public:
+  explicit data_copy(path from) : from_{std::move(from)}, journal_{from_} {}
+
+  [[nodiscard]] message_id epoch() const { return journal_.epoch(); }
+
+  [[nodiscard]] copy_report write(const path& folder, message_id epoch,
+                                  const copy_progress& progress) {
+    make_directory(folder / "files");
+    std::uint64_t files = 0;
+    for (const auto& file : application_files(from_))
+      files += copy_durably(file, folder / "files" / file.filename()) ? 1U : 0U;
+    sync_names(folder / "files");
+    // Before the end of the journal is looked at: no checkpoint is ahead of it then.
+    std::uint64_t subscriptions = 0;
+    for (const auto& name : subscriptions_with_files(from_)) {
+      copy_subscription(from_ / "subscriptions" / name, folder / "subscriptions" / name,
+                        journal_.epoch(), epoch);
+      ++subscriptions;
+    }
+    auto report = journal_.write(folder / "journal", epoch, progress);
+    report.subscriptions = subscriptions;
+    report.files = files;
+    return report;
+  }
+
+  static void move(const path& folder, const path& to) {
+    for (const auto& file : application_files(folder / "files")) {
+      if (!std::filesystem::exists(to / file.filename()))
+        std::filesystem::rename(file, to / file.filename());
+    }
+    for (const auto& name : subscriptions_in(folder)) {
+      make_directory(to / "subscriptions");
+      std::filesystem::rename(folder / "subscriptions" / name, to / "subscriptions" / name);
+    }
+    if (std::filesystem::exists(to / "subscriptions"))
+      sync_names(to / "subscriptions");
+    sync_names(to);
+    std::filesystem::rename(folder / "journal", to / "journal");
+    sync_names(to);
+  }
+
+  /// What a copy must not overwrite in a directory; empty where there is nothing.
+  [[nodiscard]] std::optional<path> in_the_way(const path& to) const {
+    if (std::filesystem::exists(to / "journal"))
+      return to / "journal";
+    for (const auto& name : subscriptions_with_files(from_)) {
+      if (std::filesystem::exists(to / "subscriptions" / name))
+        return to / "subscriptions" / name;
+    }
+    for (const auto& file : application_files(from_)) {
+      auto other = to / file.filename();
+      if (std::filesystem::exists(other) && !same_content(file, other))
+        return other;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  path from_;
+  journal_copy journal_;
+};
+
 }  // namespace
 
 result<copy_report, storage_error> back_up(const path& data, const path& to,
@@ -191,14 +202,13 @@ result<copy_report, storage_error> back_up(const path& data, const path& to,
       return storage_error{storage_error_kind::unusable,
                            attempted + ": there is something already. Name a new directory"};
     // First, so that a directory without a journal leaves no trace.
-    journal_copy copy{data, to / "journal.unfinished"};
+    data_copy copy{data};
     bool made = !std::filesystem::exists(to);
     make_directory(to);
     try {
-      unfinished_folder folder{to / "journal.unfinished"};
-      auto report = copy.write(copy.epoch(), progress);
-      folder.keep_as(to / "journal");
-      sync_names(to);
+      unfinished_folder folder{to / "backup.unfinished"};
+      auto report = copy.write(folder.place(), copy.epoch(), progress);
+      data_copy::move(folder.place(), to);
       return report;
     } catch (...) {
       std::error_code ignored;
@@ -213,28 +223,27 @@ result<copy_report, storage_error> restore(const path& from, const path& data,
                                            const copy_progress& progress) {
   auto attempted = "cannot restore " + from.string() + " to " + data.string();
   return copying(attempted, [&]() -> result<copy_report, storage_error> {
-    auto refused = [&] {
-      return std::filesystem::exists(data / "journal")
-                 ? std::optional{storage_error{
-                       storage_error_kind::unusable,
-                       attempted +
-                           ": there is a journal already, and it is not overwritten. Move " +
-                           (data / "journal").string() + " away, or name another directory"}}
-                 : std::nullopt;
+    data_copy copy{from};
+    auto refused = [&]() -> std::optional<storage_error> {
+      auto other = copy.in_the_way(data);
+      if (!other)
+        return std::nullopt;
+      return storage_error{storage_error_kind::unusable,
+                           attempted + ": there is " + other->string() +
+                               " already, and it is not overwritten. Move it away, or name another "
+                               "directory"};
     };
     if (auto why = refused())
       return *why;
-    journal_copy copy{from, data / "journal.unfinished"};
     auto owner = data_owner::acquire(data);
     if (!owner)
       return owner.error();
     // A node may have come and gone before the directory was ours.
     if (auto why = refused())
       return *why;
-    unfinished_folder folder{data / "journal.unfinished"};
-    auto report = copy.write(message_id::make(), progress);
-    folder.keep_as(data / "journal");
-    sync_names(data);
+    unfinished_folder folder{data / "restore.unfinished"};
+    auto report = copy.write(folder.place(), message_id::make(), progress);
+    data_copy::move(folder.place(), data);
     return report;
   });
 }

@@ -35,7 +35,7 @@ result<data_owner, storage_error> data_owner::acquire(const std::filesystem::pat
     std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
   if (error)
     return unusable(error.message());
-  auto path = directory / "owner";
+  auto path = directory / file_name;
   int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0)
     return unusable("cannot open " + path.string() + ": " + std::generic_category().message(errno));

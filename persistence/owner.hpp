@@ -15,6 +15,9 @@ namespace microlith {
 
 class data_owner {
  public:
+  /// In the directory.
+  static constexpr const char* file_name = "owner";
+
   /// Makes the directory (mode 0700) if it is not there. An error of kind `owned` names the process
   /// that has it.
   [[nodiscard]] static result<data_owner, storage_error> acquire(

@@ -111,7 +111,8 @@ Secrets and sensitive fields are masked, so an export is no backup.)");
 }
 
 void add_backup(CLI::App& group, chosen_command& chosen) {
-  auto* command = group.add_subcommand("backup", "Copy the journal, while its node runs or not");
+  auto* command = group.add_subcommand(
+      "backup", "Copy what cannot be derived again, while the node runs or not");
   auto options = std::make_shared<backup_options>();
   add_data_option(*command, options->data);
   command->add_option("--to", options->to, "A new directory")->required()->type_name("PATH");
@@ -121,7 +122,8 @@ Example:
   microlith journal backup --data /srv/auth --to /backups/today
   microlith journal verify --data /backups/today
 
-Every event is checked on the way. A backup is a data directory with a journal alone.)");
+Every event is checked on the way. A backup is a data directory with the journal, the durable
+subscriptions, and the files that the application keeps directly in its directory.)");
   command->callback(
       [options, &chosen] { chosen.run = [options] { return back_up_journal(*options); }; });
 }
@@ -141,14 +143,16 @@ void add_restore(CLI::App& group, chosen_command& chosen) {
 Example:
   microlith journal restore --from /backups/today --data /srv/auth
 
-Nothing is overwritten. What was derived from the journal of before is derived again.)");
+Nothing is overwritten. What was derived from the journal of before is derived again; durable
+subscriptions go on where the backup has them.)");
   command->callback(
       [options, &chosen] { chosen.run = [options] { return restore_journal(*options); }; });
 }
 
 void add_verify(CLI::App& group, chosen_command& chosen) {
   auto* command = group.add_subcommand(
-      "verify", "Check everything: pages, checksums, positions, versions, index, checkpoints");
+      "verify",
+      "Check everything: events, index, projections, snapshots, subscriptions, their checkpoints");
   auto options = std::make_shared<verify_command>();
   add_data_option(*command, options->data);
   command->add_flag("--json", options->json, "Print JSON");

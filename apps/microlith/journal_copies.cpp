@@ -26,11 +26,14 @@ int copy_with_progress(const char* what, const std::filesystem::path& to, bool j
     boost::json::object out;
     out["events"] = report->events;
     out["file_bytes"] = report->file_bytes;
+    out["subscriptions"] = report->subscriptions;
+    out["files"] = report->files;
     out["epoch"] = to_string(report->epoch);
     std::cout << boost::json::serialize(out) << '\n';
   } else {
-    std::cout << report->events << " events, " << size_text(report->file_bytes) << ", in "
-              << to.string() << '\n';
+    std::cout << report->events << " events, " << size_text(report->file_bytes) << ", "
+              << report->subscriptions << " subscriptions and " << report->files
+              << " other files in " << to.string() << '\n';
   }
   return finish_output();
 }
