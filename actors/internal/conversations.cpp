@@ -1,48 +1,10 @@
-#include <microlith/actors/internal/brief_mutex.hpp>
-#include <microlith/actors/internal/conversations.hpp>
+#include <microlith/actors/internal/conversation_slots.hpp>
 
 #include <algorithm>
 
 namespace microlith::internal {
 
 namespace {
-
-// Remembers which conversations had to make room. A set-associative cache: an id that drops out of
-// it raises the watermark, and ids up to the watermark count as forgotten, because ids grow with
-// time.
-class forgotten_ids {
- public:
-  void add(correlation_id id) {
-    auto& set = sets_[index(id)];
-    newest_ = std::max(newest_, id);
-    auto oldest = std::min_element(set.begin(), set.end());
-    watermark_ = std::max(watermark_, *oldest);
-    *oldest = id;
-  }
-
-  [[nodiscard]] bool contains(correlation_id id) const {
-    if (id > newest_)  // as new conversations are
-      return false;
-    const auto& set = sets_[index(id)];
-    return id <= watermark_ || std::find(set.begin(), set.end(), id) != set.end();
-  }
-
- private:
-  static constexpr std::size_t set_count = 256;
-  [[nodiscard]] static std::size_t index(correlation_id id) { return (id.low >> 8) % set_count; }
-
-  std::vector<std::array<correlation_id, 4>> sets_{set_count};
-  correlation_id watermark_;
-  correlation_id newest_;
-};
-
-struct open_dispatch {
-  message_id id;
-  unsigned running = 1;  // more than one where the same message was dispatched again
-  bool ended_well = false;
-  accepted how;
-  std::unique_ptr<failure> why;  // its own, or that of something it caused
-};
 
 failure stopped_failure() {
   return {.kind = failure_kind::stopped,
@@ -91,102 +53,6 @@ bool pending_wait::takes(const envelope& message) const {
   // more than the conversation.
   return head.causation == bound || head.depth > bound_depth + 1;
 }
-
-struct conversations::slot : boost::intrusive::list_base_hook<> {
-  correlation_id id;
-  boost::container::small_vector<envelope, 1> kept;
-  boost::container::small_vector<std::unique_ptr<pending_wait>, 1> waits;
-  boost::container::small_vector<open_dispatch, 1> dispatches;
-  std::vector<const message_type*> timed_out;  // a late one is counted
-  steady_time answered_at = steady_time::max();
-  bool answered = false;
-  bool overflowed = false;   // something was not kept
-  bool nobody_asks = false;  // who alone knows the conversation has its answer
-
-  [[nodiscard]] bool running() const {
-    return std::any_of(dispatches.begin(), dispatches.end(),
-                       [](const open_dispatch& d) { return d.running != 0; });
-  }
-
-  /// A wait takes the first message that fits, so one of a kind and cause is enough.
-  void keep(const envelope& message, std::size_t max) {
-    const auto& head = message.head();
-    for (const auto& before : kept) {
-      if (&before.type() == &message.type() && before.head().root == head.root &&
-          before.head().causation == head.causation)
-        return;
-    }
-    if (kept.size() < max)
-      kept.push_back(message);
-    else
-      overflowed = true;
-  }
-
-  /// Drops what came of a dispatch from outside.
-  void forget(message_id root) {
-    kept.erase(std::remove_if(kept.begin(), kept.end(),
-                              [&](const envelope& message) { return message.head().root == root; }),
-               kept.end());
-  }
-
-  [[nodiscard]] open_dispatch* find(message_id dispatch) {
-    for (auto& d : dispatches) {
-      if (d.id == dispatch)
-        return &d;
-    }
-    return nullptr;
-  }
-};
-
-struct conversations::shard {
-  mutable brief_mutex mutex;
-  boost::unordered_flat_map<correlation_id, std::unique_ptr<slot>, std::hash<correlation_id>> slots;
-  boost::intrusive::list<slot> answered;  // oldest first
-  boost::intrusive::multiset<pending_wait, boost::intrusive::constant_time_size<true>> by_deadline;
-  forgotten_ids forgotten;
-  std::vector<std::unique_ptr<slot>> spare;
-
-  slot& obtain(correlation_id id) {
-    auto& entry = slots[id];
-    if (!entry) {
-      if (spare.empty()) {
-        entry = std::make_unique<slot>();
-      } else {
-        entry = std::move(spare.back());
-        spare.pop_back();
-      }
-      entry->id = id;
-    }
-    return *entry;
-  }
-
-  slot* find(correlation_id id) {
-    auto at = slots.find(id);
-    return at == slots.end() ? nullptr : at->second.get();
-  }
-
-  void erase(slot& gone) {
-    if (gone.answered)
-      answered.erase(answered.iterator_to(gone));
-    // Of what nobody asks for nobody can say that it was forgotten; and there is much of it.
-    if (!gone.nobody_asks)
-      forgotten.add(gone.id);
-    auto at = slots.find(gone.id);
-    auto owned = std::move(at->second);
-    slots.erase(at);
-    constexpr std::size_t max_spare = 1024;
-    if (spare.size() < max_spare) {
-      owned->kept.clear();
-      owned->waits.clear();
-      owned->dispatches.clear();
-      owned->timed_out.clear();
-      owned->answered = false;
-      owned->overflowed = false;
-      owned->nobody_asks = false;
-      spare.push_back(std::move(owned));
-    }
-  }
-};
 
 conversations::conversations(conversation_limits limits, statistics_counters& counters,
                              std::function<void(steady_time)> arm,

@@ -5,70 +5,11 @@
 // refused is refused, too (the append names what it was built on), and decided again from the
 // journal.
 
-#include <microlith/actors/internal/actors_part.hpp>
-
-#include <deque>
-#include <list>
-#include <string_view>
+#include <microlith/actors/internal/shard_state.hpp>
 
 namespace microlith::internal {
 
 namespace {
-
-struct pending_command {
-  envelope message;
-  unsigned conflicts = 0;
-  erased_state prepared;
-  unsigned preparations = 0;
-  std::unique_ptr<snapshot> state_after = {};  // of its events, to be kept once they are durable
-};
-
-// First in, first out. Most keys have one command at a time.
-class command_line {
- public:
-  [[nodiscard]] bool empty() const { return first_ == commands_.size(); }
-  void push_back(pending_command&& command) { commands_.push_back(std::move(command)); }
-  [[nodiscard]] pending_command pop_front() {
-    auto command = std::move(commands_[first_++]);
-    if (empty()) {
-      commands_.clear();
-      first_ = 0;
-    } else if (first_ >= 64 && first_ * 2 >= commands_.size()) {
-      commands_.erase(commands_.begin(), commands_.begin() + static_cast<std::ptrdiff_t>(first_));
-      first_ = 0;
-    }
-    return command;
-  }
-
- private:
-  boost::container::small_vector<pending_command, 1> commands_;
-  std::size_t first_ = 0;
-};
-
-struct instance {
-  std::string stream;  // ends with the key
-  erased_state state;  // with the events that are on their way
-  std::uint64_t version = 0;
-  message_id last_append;    // that is on its way; empty: all is durable
-  command_line unconfirmed;  // handed to the writer, in order
-  bool broken = false;       // an append was refused: `state` is not true
-  bool loaded = false;
-  steady_time last_used{};
-
-  // What waits while it is broken.
-  struct waiting {
-    command_line again;  // refused: to be decided from the journal
-    command_line held;   // came while that goes on
-  };
-  std::unique_ptr<waiting> broken_off;
-
-  [[nodiscard]] waiting& repair() {
-    if (!broken_off)
-      broken_off = std::make_unique<waiting>();
-    return *broken_off;
-  }
-  [[nodiscard]] bool idle() const { return unconfirmed.empty() && !broken_off && !broken; }
-};
 
 class reports_to_shard final : public report_target {
  public:
@@ -88,27 +29,6 @@ class prepared_for_shard final : public prepared_target {
   shard_actor shard_;
 };
 
-using instances = std::list<instance, recycling_allocator<instance>>;
-
-struct shard_state {
-  runtime* node = nullptr;
-  std::shared_ptr<const decider_definition> decider;
-  std::shared_ptr<inbox<envelope>> waiting;
-  instances all;  // used last comes first
-  boost::unordered_flat_map<std::string_view, instances::iterator> by_stream;
-  std::deque<instance*> reports_due;  // the writer reports in the order in which it was asked
-  std::unique_ptr<reports_to_shard> report_to;
-  std::shared_ptr<prepared_for_shard> prepared_to;
-  std::vector<outgoing> decided;  // empty between commands; keeps its memory
-  std::size_t preparing = 0;      // commands that are with the workers
-  bool sweeping = false;
-  bool retiring = false;
-
-  [[nodiscard]] snapshot_store* snapshots() const {
-    return decider->options.snapshot_every != 0 ? node->actors().snapshots.get() : nullptr;
-  }
-};
-
 using shard_self = shard_actor::stateful_pointer<shard_state>;
 
 /// A command is prepared this often before it ends as a conflict.
@@ -120,93 +40,6 @@ failure undecidable(const envelope& message, const storage_error& error) {
           .certainty = certainty::not_done,
           .text = std::string{message.type().name} + " was not decided: " + to_string(error),
           .message = {}};
-}
-
-// The state as it is, to be kept; null where it cannot be encoded.
-std::unique_ptr<snapshot> take_snapshot(const shard_state& state, const instance& of,
-                                        message_id last_event) {
-  try {
-    auto kept = std::make_unique<snapshot>();
-    kept->stream = of.stream;
-    kept->version = of.version;
-    kept->event = last_event;
-    kept->fingerprint = state.decider->snapshots->fingerprint;
-    state.decider->snapshots->encode(of.state.get(), kept->state);
-    return kept;
-  } catch (const std::exception&) {
-    return nullptr;
-  }
-}
-
-void keep(const shard_state& state, std::unique_ptr<snapshot> kept) {
-  if (kept)
-    caf::anon_send(state.node->actors().snapshotter, snapshot_message{std::move(*kept)});
-}
-
-// The state of a snapshot, where there is one; which event it ends with.
-message_id begin_with_snapshot(shard_state& state, instance& of) {
-  auto* all = state.snapshots();
-  auto kept =
-      all != nullptr ? all->find(of.stream, state.decider->snapshots->fingerprint) : std::nullopt;
-  auto decoded =
-      kept && !kept->event.empty() ? state.decider->snapshots->decode(kept->state) : nullptr;
-  if (!decoded)
-    return {};
-  of.state = std::move(decoded);
-  of.version = kept->version;
-  return kept->event;
-}
-
-// Brings a state up to what the journal holds. Empty: it worked.
-std::optional<storage_error> load(shard_state& state, instance& of, bool may_use_snapshot = true) {
-  auto& node = state.node->actors();
-  const auto& decider = *state.decider;
-  of.state = decider.initial();
-  of.version = 0;
-  of.last_append = {};
-  auto kept_event = may_use_snapshot ? begin_with_snapshot(state, of) : message_id{};
-  auto kept_version = of.version;
-  // The journal must have the event that the snapshot ends with, or it is of another history.
-  auto unconfirmed_event = kept_event;
-  message_id last_event;
-  std::optional<storage_error> error;
-  auto next = std::max<std::uint64_t>(of.version, 1);
-  auto catalog = node.catalog.get();
-  for (bool end = false; !end && !error;) {
-    auto read = node.journal->read_stream(of.stream, next, {}, [&](const record_view& record) {
-      if (!unconfirmed_event.empty()) {
-        if (record.id != unconfirmed_event)
-          return false;
-        unconfirmed_event = {};
-        return true;
-      }
-      last_event = record.id;
-      auto event = to_envelope(record, *catalog);
-      if (!event) {
-        error =
-            storage_error{storage_error_kind::damaged, to_string(event.error()), record.position};
-        return false;
-      }
-      if (auto at = decider.evolve.find(&event->type()); at != decider.evolve.end())
-        at->second(of.state.get(), event->body());
-      of.version = record.stream_version;
-      return true;
-    });
-    if (!read)
-      return read.error();
-    if (!unconfirmed_event.empty())
-      return load(state, of, false);
-    next = read->next;
-    end = read->end;
-  }
-  if (!kept_event.empty())
-    node.counters.snapshots_used.fetch_add(1, std::memory_order_relaxed);
-  if (!error && state.snapshots() != nullptr &&
-      of.version >= kept_version + decider.options.snapshot_every)
-    keep(state, take_snapshot(state, of, last_event));
-  of.loaded = !error;
-  of.broken = false;
-  return error;
 }
 
 void decide(shard_self self, instance& of, pending_command&& command);
@@ -418,35 +251,6 @@ void reported(shard_self self, const append_outcome* instead) {
   of.last_append = {};
   if (of.broken)
     decide_again(self, of);
-}
-
-void drop(shard_state& state, instances::iterator at) {
-  state.by_stream.erase(at->stream);
-  state.all.erase(at);
-}
-
-instance& obtain(shard_state& state, std::string&& stream) {
-  auto now = state.node->actors().coarse_now();
-  if (auto at = state.by_stream.find(stream); at != state.by_stream.end()) {
-    state.all.splice(state.all.begin(), state.all, at->second);
-    at->second->last_used = now;
-    return *at->second;
-  }
-  auto max = std::max<std::size_t>(1, state.decider->options.max_states_per_shard);
-  for (auto at = std::prev(state.all.end()); state.all.size() >= max && !state.all.empty();) {
-    bool first = at == state.all.begin();
-    auto before = first ? at : std::prev(at);
-    if (at->idle())
-      drop(state, at);
-    if (first)
-      break;
-    at = before;
-  }
-  auto& added = state.all.emplace_front();
-  added.stream = std::move(stream);
-  added.last_used = now;
-  state.by_stream.emplace(added.stream, state.all.begin());
-  return added;
 }
 
 // One that is served no longer ends when all that it has begun has ended.

@@ -6,79 +6,16 @@
 // So a key that fails holds up nobody else. The checkpoint is the position before the first event
 // that is neither done nor held.
 
-#include <microlith/actors/internal/actors_part.hpp>
+#include <microlith/actors/internal/subscriber_state.hpp>
 
 #include <algorithm>
-#include <deque>
-#include <map>
-#include <unordered_map>
 
 namespace microlith::internal {
-
-namespace {
-
-constexpr std::uint64_t max_page_events = 1'000;
-constexpr std::uint64_t max_page_bytes = std::uint64_t{1} << 20;
-constexpr std::size_t max_window_bytes = std::size_t{16} << 20;
-/// Keys that are tried again at the same time; past it nothing new is read.
-constexpr std::size_t max_retried_keys = 1'024;
-/// A checkpoint that no delivery depends on is written this often.
-constexpr std::uint64_t events_between_bare_checkpoints = 10'000;
-/// What the machine could not do is tried again after this long.
-constexpr std::chrono::milliseconds machine_retry{1'000};
-
-struct windowed {
-  envelope event;
-  const durable_handler* handler = nullptr;
-  std::string key;
-  std::size_t bytes = 0;
-};
-
-struct retried {
-  unsigned attempts = 0;         // that count
-  unsigned tries = 0;            // for the delay
-  std::uint64_t delivering = 0;  // position; 0: it waits for its time
-};
-
-struct deliverer {
-  deliverer_actor actor;
-  std::size_t open = 0;
-};
-
-/// Events that are to be held; written again until it works, and nothing is read meanwhile.
-struct holding {
-  held_key how;
-  std::vector<std::uint64_t> positions;
-};
-
-struct subscriber_state {
-  runtime* node = nullptr;
-  durable_part* part = nullptr;
-  std::vector<deliverer> deliverers;
-  std::unordered_map<std::uint64_t, std::size_t> delivering;  // position to deliverer
-  std::uint64_t next = 1;                                     // to be read
-  std::map<std::uint64_t, windowed> window;
-  std::size_t window_bytes = 0;
-  std::unordered_map<std::string, std::deque<std::uint64_t>> keys;  // in the window, in order
-  std::deque<holding> to_hold;
-  std::vector<held_event> behind;  // to be held behind others
-  std::unordered_map<std::string, retried> retried_keys;
-  std::unordered_map<std::uint64_t, std::string> retried_events;  // being delivered
-  std::deque<std::string> to_retry;  // keys for which there is no room yet
-  steady_time not_before{};          // after a failure of the machine
-  bool saving = false;
-  bool something_done = false;
-  bool paused = false;
-  std::vector<std::size_t> handler_of_type;  // by the journal's number
-};
-
-using subscriber_self = subscriber_actor::stateful_pointer<subscriber_state>;
 
 std::string where(const subscriber_state& state) {
   return "durable subscription " + state.part->definition.name();
 }
 
-// It is nobody's fault but the machine's, or of the moment: it does not count as an attempt.
 bool passes(const failure& why) {
   return why.kind == failure_kind::overloaded || why.kind == failure_kind::unreachable ||
          why.kind == failure_kind::stopped;
@@ -104,11 +41,6 @@ void ring(subscriber_self self) {
     self->send(self, bell_atom::value);
 }
 
-void arm_save(subscriber_self self) {
-  if (!std::exchange(self->state.saving, true))
-    self->send(self, commit_atom::value);
-}
-
 void deliver(subscriber_self self, const envelope& event, const durable_handler& handler) {
   auto& state = self->state;
   auto least = std::min_element(state.deliverers.begin(), state.deliverers.end(),
@@ -118,14 +50,6 @@ void deliver(subscriber_self self, const envelope& event, const durable_handler&
                            static_cast<std::size_t>(least - state.deliverers.begin()));
   state.part->in_flight.fetch_add(1, std::memory_order_acq_rel);
   self->send(least->actor, delivery_message{event, &handler});
-}
-
-void deliver_first(subscriber_self self, const std::string& key) {
-  auto& state = self->state;
-  if (state.paused)
-    return;
-  const auto& first = state.window.at(state.keys.at(key).front());
-  deliver(self, first.event, *first.handler);
 }
 
 const durable_handler* handler_of(subscriber_state& state, const stored_type& type) {
@@ -140,6 +64,27 @@ const durable_handler* handler_of(subscriber_state& state, const stored_type& ty
                      [&](const auto& handler) { return handler.type->name == type.name; }) -
         all.begin());
   return known == all.size() ? nullptr : &all[known];
+}
+
+namespace {
+
+constexpr std::uint64_t max_page_events = 1'000;
+constexpr std::uint64_t max_page_bytes = std::uint64_t{1} << 20;
+constexpr std::size_t max_window_bytes = std::size_t{16} << 20;
+/// A checkpoint that no delivery depends on is written this often.
+constexpr std::uint64_t events_between_bare_checkpoints = 10'000;
+
+void arm_save(subscriber_self self) {
+  if (!std::exchange(self->state.saving, true))
+    self->send(self, commit_atom::value);
+}
+
+void deliver_first(subscriber_self self, const std::string& key) {
+  auto& state = self->state;
+  if (state.paused)
+    return;
+  const auto& first = state.window.at(state.keys.at(key).front());
+  deliver(self, first.event, *first.handler);
 }
 
 void hold(subscriber_state& state, std::string key, std::vector<std::uint64_t> positions,
@@ -233,72 +178,6 @@ void leave_window(subscriber_state& state, std::uint64_t position) {
   state.window.erase(at);
 }
 
-void retry_after(subscriber_self self, std::chrono::milliseconds delay, const std::string& key) {
-  if (delay.count() == 0)
-    self->send(self, retry_message{key});
-  else
-    self->delayed_send(self, delay, retry_message{key});
-}
-
-void begin_retrying(subscriber_self self, const std::string& key, retried how,
-                    std::chrono::milliseconds delay) {
-  self->state.retried_keys.insert_or_assign(key, how);
-  retry_after(self, delay, key);
-}
-
-// Keys that were being retried when the node stopped, or were let go by a person.
-void retry_more(subscriber_self self) {
-  auto& state = self->state;
-  while (!state.paused && !state.to_retry.empty() && state.retried_keys.size() < max_retried_keys) {
-    auto key = std::move(state.to_retry.front());
-    state.to_retry.pop_front();
-    auto held = state.part->store->find(key);
-    if (!held) {
-      state.to_retry.push_front(std::move(key));
-      machine_failed(self, held.error());
-      return;
-    }
-    if (*held && !(*held)->parked && !state.retried_keys.contains(key))
-      begin_retrying(self, key, {.attempts = (*held)->attempts}, std::chrono::milliseconds{0});
-  }
-}
-
-// False where the store could not take it: to be tried again.
-bool write_holdings(subscriber_self self) {
-  auto& state = self->state;
-  auto& store = *state.part->store;
-  while (!state.to_hold.empty()) {
-    auto& one = state.to_hold.front();
-    if (auto written = store.hold(one.how, one.positions); !written) {
-      machine_failed(self, written.error());
-      return false;
-    }
-    state.something_done = true;
-    if (one.how.parked)
-      state.node->actors().log(log_level::error,
-                               where(state) + " parked key \"" + one.how.key + "\" at event " +
-                                   std::to_string(one.positions.front()) + ": " + one.how.why);
-    else
-      begin_retrying(self, one.how.key, {.attempts = one.how.attempts, .tries = 1},
-                     state.part->definition.options().retries.delay_before(1));
-    state.to_hold.pop_front();
-  }
-  if (!state.behind.empty()) {
-    if (auto written = store.hold_behind(state.behind); !written) {
-      machine_failed(self, written.error());
-      return false;
-    }
-    state.something_done = true;
-    // What they were to be held behind may be done meanwhile: then they are the first of their key.
-    for (auto& event : std::exchange(state.behind, {})) {
-      if (!state.retried_keys.contains(event.key))
-        state.to_retry.push_back(std::move(event.key));
-    }
-    retry_more(self);
-  }
-  return true;
-}
-
 std::uint64_t done_up_to(const subscriber_state& state) {
   auto first_open = state.next;
   if (!state.window.empty())
@@ -389,54 +268,6 @@ void delivered_from_window(subscriber_self self, std::uint64_t position,
   hold(state, key, std::move(positions), passes(*why) ? 0 : 1, to_string(*why));
 }
 
-void delivered_from_store(subscriber_self self, std::uint64_t position,
-                          const std::optional<failure>& why) {
-  auto& state = self->state;
-  auto& store = *state.part->store;
-  auto event = state.retried_events.extract(position);
-  auto key = event.mapped();
-  auto& retry = state.retried_keys.at(key);
-  retry.delivering = 0;
-  const auto& policy = state.part->definition.options().retries;
-  auto later = [&](std::chrono::milliseconds delay) { retry_after(self, delay, key); };
-  if (state.paused && why && why->kind == failure_kind::stopped)
-    return;
-  if (!why) {
-    auto more = store.finished(key, position);
-    if (!more) {
-      // Not noted, so it is delivered once more.
-      machine_failed(self, more.error());
-      later(machine_retry);
-    } else if (*more) {
-      retry = {};
-      later(std::chrono::milliseconds{0});
-    } else {
-      state.retried_keys.erase(key);
-    }
-    return;
-  }
-  ++retry.tries;
-  if (passes(*why)) {
-    later(policy.delay_before(retry.tries));
-    return;
-  }
-  ++retry.attempts;
-  bool parked = retry.attempts > policy.times;
-  if (auto noted = store.failed_again(key, retry.attempts, parked, to_string(*why)); !noted) {
-    machine_failed(self, noted.error());
-    later(machine_retry);
-    return;
-  }
-  if (!parked) {
-    later(policy.delay_before(retry.tries));
-    return;
-  }
-  state.node->actors().log(log_level::error, where(state) + " parked key \"" + key +
-                                                 "\" at event " + std::to_string(position) + ": " +
-                                                 to_string(*why));
-  state.retried_keys.erase(key);
-}
-
 void delivered(subscriber_self self, delivered_message&& done) {
   auto& state = self->state;
   auto& part = *state.part;
@@ -458,83 +289,6 @@ void delivered(subscriber_self self, delivered_message&& done) {
     delivered_from_window(self, done.position, done.why);
   arm_save(self);
   ring(self);
-}
-
-// The first event of a held key, once more.
-void retry(subscriber_self self, const std::string& key) {
-  auto& state = self->state;
-  auto& node = state.node->actors();
-  auto at = state.retried_keys.find(key);
-  if (state.paused || at == state.retried_keys.end() || at->second.delivering != 0)
-    return;
-  auto later = [&](const storage_error& error) {
-    machine_failed(self, error);
-    retry_after(self, machine_retry, key);
-  };
-  auto first = state.part->store->positions_of(key, 0, 1);
-  if (!first) {
-    later(first.error());
-    return;
-  }
-  if (first->empty()) {
-    state.retried_keys.erase(at);
-    ring(self);
-    return;
-  }
-  auto position = first->front();
-  const durable_handler* handler = nullptr;
-  result<envelope, std::string> event = std::string{"no handler of its type is hosted any more"};
-  auto read = node.journal->read(position, {.events = 1}, [&](const record_view& record) {
-    handler = handler_of(state, *record.type);
-    if (handler == nullptr)
-      return false;
-    if (auto known = to_envelope(record, *node.catalog.get()))
-      event = std::move(*known);
-    else
-      event = to_string(known.error());
-    return false;
-  });
-  if (!read) {
-    later(read.error());
-    return;
-  }
-  at->second.delivering = position;
-  state.retried_events.emplace(position, key);
-  if (event) {
-    deliver(self, *event, *handler);
-    return;
-  }
-  delivered_from_store(self, position,
-                       failure{.kind = failure_kind::handler_failed,
-                               .certainty = certainty::not_done,
-                               .text = "event " + std::to_string(position) +
-                                       " cannot be delivered: " + event.error(),
-                               .message = {}});
-}
-
-void let_go(subscriber_self self, const parked_message& wanted) {
-  auto& state = self->state;
-  auto& store = *state.part->store;
-  auto about = " key \"" + wanted.key + "\" of " + where(state);
-  auto tell = [&](log_level level, const std::string& text) {
-    state.node->actors().log(level, text);
-  };
-  if (wanted.drop) {
-    auto dropped = store.drop(wanted.key, wanted.position);
-    if (!dropped)
-      tell(log_level::error, "could not drop" + about + ": " + to_string(dropped.error()));
-    else
-      tell(log_level::warning, "dropped " + std::to_string(*dropped) + " parked events of" + about);
-    return;
-  }
-  auto replayed = store.replay(wanted.key);
-  if (!replayed) {
-    tell(log_level::error, "could not replay" + about + ": " + to_string(replayed.error()));
-  } else if (*replayed) {
-    tell(log_level::info, "replaying" + about);
-    state.to_retry.push_back(wanted.key);
-    retry_more(self);
-  }
 }
 
 void begin(subscriber_self self) {
