@@ -76,6 +76,8 @@ struct plan {
       : in_flight{from.count("in-flight", 1)},
         rate{from.number("rate", 0)},
         seconds{from.number("seconds", 1)} {}
+  plan(std::uint64_t operations, double per_second, double time)
+      : in_flight{operations}, rate{per_second}, seconds{time} {}
   std::uint64_t in_flight;
   double rate;
   double seconds;
@@ -113,10 +115,10 @@ class load {
     next_due_ = begun_ + of(static_cast<double>(number_) / plan_.rate);
     return due;
   }
-  void ended(steady::time_point due) {
+  void ended(steady::time_point due) { ended(due, steady::now()); }
+  void ended(steady::time_point due, steady::time_point now) {
     --in_flight_;
     ++ended_;
-    auto now = steady::now();
     if (open_loop() ? due >= measured_from_ : counts(now)) {
       last_end_ = now;
       latency_us_.push_back(std::chrono::duration<double, std::micro>(now - due).count());
@@ -136,6 +138,12 @@ class load {
   }
   [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] std::uint64_t in_flight() const { return in_flight_; }
+
+  /// Of a closed loop.
+  [[nodiscard]] double per_second() const {
+    auto seconds = std::chrono::duration<double>(last_end_ - measured_from_).count();
+    return seconds > 0 ? static_cast<double>(latency_us_.size()) / seconds : 0;
+  }
 
   void print(const arguments& from, const std::string& sync) {
     auto now = steady::now();
@@ -245,6 +253,7 @@ class shared_load {
     }
     begin_one();
   }
+  [[nodiscard]] double per_second() const { return load_.per_second(); }
   void print(const arguments& from, const std::string& sync) { load_.print(from, sync); }
 
  private:

@@ -1,7 +1,7 @@
 // NATS over its own library: request and reply between two connections of this process, durable
 // publishing with acknowledgements (JetStream, file storage), fan-out.
 
-#include "../load.hpp"
+#include "../two_processes.hpp"
 
 #include <nats/nats.h>
 
@@ -131,6 +131,43 @@ void append(const arguments& from) {
       .run();
 }
 
+/// The same between two processes, and events from one to the other.
+void nodes(const arguments& from) {
+  second_process other{[&](shared_page& page) {
+    auto* c = connect(from);
+    natsSubscription* subscription = nullptr;
+    check(natsConnection_Subscribe(&subscription, c, "bench.ping", answer, nullptr), "subscribe");
+    check(natsSubscription_SetPendingLimits(subscription, -1, -1), "subscribe");
+    auto receive = [](natsConnection*, natsSubscription*, natsMsg* message, void* to) {
+      static_cast<shared_page*>(to)->receive();
+      natsMsg_Destroy(message);
+    };
+    check(natsConnection_Subscribe(&subscription, c, "bench.events", receive, &page), "subscribe");
+    check(natsSubscription_SetPendingLimits(subscription, -1, -1), "subscribe");
+    check(natsConnection_Flush(c), "flush");
+    page.set_ready();
+    for (;;)
+      ::pause();
+  }};
+  other.wait_until_ready();
+  if (from.text("what") != "fan_out") {
+    correlated asking{from, "bench.ping", 8, "nothing is stored"};
+    asking.run();
+    return;
+  }
+  auto* c = connect(from);
+  const std::string event(event_bytes, 'x');
+  fan_out(
+      from, *other.page, "nothing is stored",
+      [&](std::uint64_t) {
+        check(
+            natsConnection_Publish(c, "bench.events", event.data(), static_cast<int>(event.size())),
+            "publish");
+      },
+      [] {});
+  std::_Exit(0);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -139,6 +176,8 @@ int main(int argc, char** argv) {
     request(from);
   else if (from.scenario == "append")
     append(from);
+  else if (from.scenario == "nodes")
+    nodes(from);
   else
-    give_up("nats", "the scenarios are request and append");
+    give_up("nats", "the scenarios are request, append and nodes");
 }

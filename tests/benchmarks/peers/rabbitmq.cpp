@@ -1,7 +1,7 @@
 // RabbitMQ over one connection: persistent messages to a durable queue with publisher confirms as
 // appends; a request through a queue and its reply.
 
-#include "../load.hpp"
+#include "../two_processes.hpp"
 
 #include <amqp.h>
 #include <amqp_framing.h>
@@ -118,12 +118,110 @@ void append(const arguments& from) {
   work.print(from, "before the confirm; the server gathers for some milliseconds and syncs once");
 }
 
+amqp_bytes_t declare_own_queue(connection& on) {
+  auto* made = amqp_queue_declare(on.c, 1, amqp_empty_bytes, 0, 0, 1, 1, amqp_empty_table);
+  check(amqp_get_rpc_reply(on.c), "declare a queue");
+  return amqp_bytes_malloc_dup(made->queue);
+}
+
+void consume(connection& on, amqp_bytes_t queue) {
+  amqp_basic_consume(on.c, 1, queue, amqp_empty_bytes, 0, 1, 0, amqp_empty_table);
+  check(amqp_get_rpc_reply(on.c), "consume");
+}
+
+/// A whole message, if one comes within that time.
+bool next_message(connection& on, amqp_envelope_t& to, steady::duration within) {
+  amqp_maybe_release_buffers(on.c);
+  auto us = std::max<std::int64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(within).count(), 0);
+  timeval limit{us / 1'000'000, us % 1'000'000};
+  auto reply = amqp_consume_message(on.c, &to, &limit, 0);
+  if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
+      reply.library_error == AMQP_STATUS_TIMEOUT)
+    return false;
+  check(reply, "read from RabbitMQ");
+  return true;
+}
+
+void serve(const arguments& from, shared_page& page) {
+  connection on{from};
+  auto questions = declare_own_queue(on);
+  std::snprintf(page.address, sizeof page.address, "%.*s", static_cast<int>(questions.len),
+                static_cast<char*>(questions.bytes));
+  amqp_exchange_declare(on.c, 1, amqp_cstring_bytes("bench.events"), amqp_cstring_bytes("fanout"),
+                        0, 0, 0, 0, amqp_empty_table);
+  check(amqp_get_rpc_reply(on.c), "declare an exchange");
+  auto events = declare_own_queue(on);
+  amqp_queue_bind(on.c, 1, events, amqp_cstring_bytes("bench.events"), amqp_empty_bytes,
+                  amqp_empty_table);
+  check(amqp_get_rpc_reply(on.c), "bind");
+  consume(on, questions);
+  consume(on, events);
+  page.set_ready();
+  for (;;) {
+    amqp_envelope_t message;
+    if (!next_message(on, message, std::chrono::seconds{1}))
+      continue;
+    auto& properties = message.message.properties;
+    if ((properties._flags & AMQP_BASIC_REPLY_TO_FLAG) != 0) {
+      std::string to{static_cast<char*>(properties.reply_to.bytes), properties.reply_to.len};
+      on.publish("", to.c_str(),
+                 {static_cast<char*>(message.message.body.bytes), message.message.body.len},
+                 nullptr);
+    } else {
+      page.receive();
+    }
+    amqp_destroy_envelope(&message);
+  }
+}
+
+void ask(const arguments& from, shared_page& page) {
+  connection to{from};
+  auto answers = declare_own_queue(to);
+  consume(to, answers);
+  amqp_basic_properties_t properties{};
+  properties._flags = AMQP_BASIC_REPLY_TO_FLAG;
+  properties.reply_to = answers;
+  load work{plan{from}};
+  std::deque<steady::time_point> due;  // one queue each way: answers come in order
+  while (!work.over()) {
+    while (work.may_begin()) {
+      due.push_back(work.began());
+      auto number = work.number();
+      to.publish("", page.address, {reinterpret_cast<char*>(&number), sizeof number}, &properties);
+    }
+    auto wait = work.next_due() - steady::now();
+    for (amqp_envelope_t message; next_message(to, message, wait); wait = {}) {
+      amqp_destroy_envelope(&message);
+      work.ended(due.front());
+      due.pop_front();
+    }
+  }
+  work.print(from, "nothing is stored");
+}
+
+void nodes(const arguments& from) {
+  second_process other{[&](shared_page& page) { serve(from, page); }};
+  other.wait_until_ready();
+  if (from.text("what") != "fan_out") {
+    ask(from, *other.page);
+    return;
+  }
+  connection to{from};
+  const std::string event(event_bytes, 'x');
+  fan_out(
+      from, *other.page, "nothing is stored",
+      [&](std::uint64_t) { to.publish("bench.events", "", event, nullptr); }, [] {});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   arguments from{argc, argv};
   if (from.scenario == "append")
     append(from);
+  else if (from.scenario == "nodes")
+    nodes(from);
   else
-    give_up("rabbitmq", "the scenario is append");
+    give_up("rabbitmq", "the scenarios are append and nodes");
 }

@@ -7,7 +7,9 @@ import subprocess
 from .figures import Figures, with_rate
 from .processes import Failed, fresh_directory, measurement
 
-PROGRAM_LIMIT_S = 60
+PROGRAM_LIMIT_S = 60  # and three times what it is expected to take
+REPLAY_EVENTS = 200_000
+QUICK_REPLAY_EVENTS = 20_000
 START_ATTEMPTS = 2  # a port that was free may be taken a moment later
 # An open loop is offered what a subject carries with some ease; beyond that there is only a backlog.
 OFFERED_SHARE = 0.8
@@ -26,12 +28,12 @@ class Engine:
         self.node = node
         self.seconds = seconds
         self.quick = quick
-        self._servers = servers
+        self.servers = servers
         self._progress = progress
 
     def missing(self, subject):
         """Why a subject cannot be measured here; None if it can."""
-        server = self._servers.get(subject.server)
+        server = self.servers.get(subject.server or subject.needs)
         if server and server.missing():
             return server.missing()
         if subject.program.endswith(".js"):
@@ -65,7 +67,7 @@ class Engine:
     def _start_servers(self, scenario, subjects):
         running = {}
         for key in dict.fromkeys(s.server for s in subjects if s.server):
-            server = self._servers[key]
+            server = self.servers[key]
             self._progress.say(f"{scenario.key}: starting {server.name}")
             for attempt in range(1, START_ATTEMPTS + 1):
                 try:
@@ -111,9 +113,12 @@ class Engine:
             argv, env = [self._binary(subject)], None
         argv = argv + [scenario.key, *subject.arguments, *point.arguments,
                        "--seconds", str(self.seconds), "--directory", directory]
+        if scenario.key == "replay":
+            argv += ["--events", str(QUICK_REPLAY_EVENTS if self.quick else REPLAY_EVENTS)]
         if subject.server:
             argv += running[subject.server].arguments
-        out = self.processes.run(subject.name, argv, PROGRAM_LIMIT_S, env=env)
+        limit_s = PROGRAM_LIMIT_S + 3 * (point.expected_s + subject.expected_s)
+        out = self.processes.run(subject.name, argv, limit_s, env=env)
         measured = measurement(out)
         for name in ("scenario", "subject"):
             measured.pop(name, None)
@@ -146,6 +151,6 @@ def ended_meanwhile(process):
 
 def steps(scenario, rounds, quick, seconds):
     """Expected seconds of each measurement of a scenario, in order."""
-    per_point = sum(1 for p in scenario.points if p.quick or not quick)
-    each = [seconds * 1.25 + 0.3 + s.expected_s for s in scenario.subjects]
-    return each * per_point * rounds
+    a_round = [seconds * 1.25 + 0.3 + s.expected_s + p.expected_s
+               for p in scenario.points if p.quick or not quick for s in scenario.subjects]
+    return a_round * rounds

@@ -9,7 +9,7 @@ import time
 import unittest
 
 from .engine import Engine, steps
-from .processes import Failed, Processes, wait_until
+from .processes import Failed, Interruption, Processes, wait_until
 from .progress import Progress
 from .scenarios import LATENCY, THROUGHPUT, Scenario, Subject, at_rates, in_flight
 
@@ -141,6 +141,14 @@ class ProcessesTest(unittest.TestCase):
     def test_a_program_that_hangs_fails_and_is_ended(self):
         with Processes() as processes, self.assertRaisesRegex(Failed, "p did not end within 0 s"):
             processes.run("p", ["/bin/sleep", "600"], 0.01)
+
+    def test_an_interruption_while_something_starts_comes_when_it_can_be_ended(self):
+        interruption = Interruption()
+        with self.assertRaises(KeyboardInterrupt):
+            with interruption:
+                interruption._arrive()
+                started = True
+        self.assertTrue(started)
 
     def test_a_server_that_ends_at_once_says_why(self):
         with tempfile.TemporaryDirectory() as directory, Processes() as processes:

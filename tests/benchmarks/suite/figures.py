@@ -36,8 +36,14 @@ class Figures:
         return a / b if a is not None and b else None
 
     def sync(self, scenario, subject):
-        return next((r["sync"] for r in self.rows if r["scenario"] == scenario
-                     and r["subject"] == subject and r.get("sync")), "")
+        """What the subject's rows say of it; by point where they differ."""
+        said = {}
+        for r in self.rows:
+            if r["scenario"] == scenario and r["subject"] == subject and r.get("sync"):
+                said.setdefault(r["sync"], r["point"])
+        if len(said) < 2:
+            return next(iter(said), "")
+        return "; ".join(f"{point}: {sync}" for sync, point in said.items())
 
 
 def with_rate(measured):

@@ -28,6 +28,14 @@ class FiguresTest(unittest.TestCase):
             figures.add("s", "b", "p", number, {"per_second": value})
         self.assertEqual(figures.ratio("s", "a", "b", "p", "per_second"), 2)
 
+    def test_what_is_synced_is_told_by_point_where_it_differs(self):
+        figures = Figures()
+        for point, sync in (("a", "x"), ("b", "y"), ("c", "y")):
+            figures.add("s", "two", point, 1, {"sync": sync})
+            figures.add("s", "one", point, 1, {"sync": "x"})
+        self.assertEqual(figures.sync("s", "one"), "x")
+        self.assertEqual(figures.sync("s", "two"), "a: x; b: y")
+
     def test_a_closed_loop_has_a_throughput_and_an_open_loop_has_none(self):
         self.assertEqual(with_rate({"operations": 10, "seconds": 0.5, "rate": 0})["per_second"], 20)
         self.assertNotIn("per_second", with_rate({"operations": 10, "seconds": 0.5, "rate": 20}))

@@ -14,56 +14,84 @@ class Failed(Exception):
     """A program or a server did not do what it was started for; the text says why."""
 
 
+class Interruption:
+    """Ctrl-C and kill, as KeyboardInterrupt; put off while the context is open: a process must be known
+    before it can be ended, and ending must not be cut short."""
+
+    def __init__(self):
+        self._depth = 0
+        self._came = False
+
+    def install(self):
+        signal.signal(signal.SIGINT, self._arrive)
+        signal.signal(signal.SIGTERM, self._arrive)
+
+    def _arrive(self, *_):
+        if self._depth:
+            self._came = True
+        else:
+            raise KeyboardInterrupt
+
+    def __enter__(self):
+        self._depth += 1
+
+    def __exit__(self, *_):
+        self._depth -= 1
+        if self._came and not self._depth:
+            self._came = False
+            raise KeyboardInterrupt
+
+
 class Processes:
     """Everything that a run starts. Leaving the context ends what still runs, last started first."""
 
-    def __init__(self):
+    def __init__(self, interruption=None):
         self._running = []
+        self._put_off = interruption or Interruption()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        while self._running:
-            self.stop(self._running[-1][1])
+        with self._put_off:
+            while self._running:
+                self.stop(self._running[-1])
 
     def start(self, name, argv, log, user=None, env=None, cwd=None, stop_signal=signal.SIGTERM):
         """A process group of its own, so that Ctrl-C reaches the suite alone and all of its children
         can be ended together."""
-        as_user = {}
-        if user and os.geteuid() == 0:
-            as_user = {"user": user, "group": user, "extra_groups": []}
         with open(log, "ab") as out:
-            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                       env=env, cwd=cwd, start_new_session=True, **as_user)
-        process.name, process.log, process.stop_signal = name, log, stop_signal
-        self._running.append((name, process))
+            return self._start(name, argv, log, user, stop_signal, stdout=out, stderr=out, env=env,
+                               cwd=cwd)
+
+    def _start(self, name, argv, log, user, stop_signal, **options):
+        if user and os.geteuid() == 0:
+            options |= {"user": user, "group": user, "extra_groups": []}
+        with self._put_off:
+            try:
+                process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+            except OSError as why:
+                raise Failed(f"{name} does not start: {why}") from why
+            process.name, process.log, process.stop_signal = name, log, stop_signal
+            self._running.append(process)
         return process
 
     def stop(self, process):
-        self._running = [(n, p) for n, p in self._running if p is not process]
-        if process.poll() is None:
-            _signal_group(process, process.stop_signal)
-            try:
-                process.wait(STOP_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                pass
-        _signal_group(process, signal.SIGKILL)  # children that outlived it
-        process.wait()
+        with self._put_off:
+            if process.poll() is None:
+                _signal_group(process, process.stop_signal)
+                try:
+                    process.wait(STOP_LIMIT_S)
+                except subprocess.TimeoutExpired:
+                    pass
+            _signal_group(process, signal.SIGKILL)  # children that outlived it
+            process.wait()
+            self._running = [p for p in self._running if p is not process]
 
     def run(self, name, argv, limit_s, env=None, user=None, cwd=None):
         """Runs a program to its end; its standard output."""
-        as_user = {}
-        if user and os.geteuid() == 0:
-            as_user = {"user": user, "group": user, "extra_groups": []}
-        try:
-            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                       stderr=subprocess.PIPE, env=env, cwd=cwd,
-                                       start_new_session=True, **as_user)
-        except OSError as why:
-            raise Failed(f"{name} does not start: {why}") from why
-        process.stop_signal = signal.SIGTERM
-        self._running.append((name, process))
+        process = self._start(name, argv, None, user, signal.SIGTERM, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, env=env, cwd=cwd)
         try:
             out, err = process.communicate(timeout=limit_s)
         except subprocess.TimeoutExpired as why:
@@ -104,7 +132,7 @@ def wait_until(ready, process, limit_s):
             raise Failed(f"{process.name} {how_it_ended(process.returncode)}: {said}")
         if time.monotonic() > end:
             raise Failed(f"{process.name} was not ready within {limit_s} s")
-        time.sleep(0.02)
+        time.sleep(0.002)
 
 
 def fresh_directory(path):

@@ -1,7 +1,10 @@
 """results.md and the plots, from figures."""
 
+import re
+
 from . import plot
 from .figures import duration, rounded
+from .scenarios import Summary
 
 
 def cell(figures, scenario, subject, point, table):
@@ -18,8 +21,9 @@ def cell(figures, scenario, subject, point, table):
 
 def times(figures, scenario, subject, point, table):
     """How many times as good as the subject the reference is."""
-    ratio = figures.ratio(scenario.key, scenario.reference, subject, point, table.metrics[0])
-    if ratio is None or subject == scenario.reference:
+    reference = scenario.reference_for(subject)
+    ratio = figures.ratio(scenario.key, reference, subject, point, table.metrics[0])
+    if ratio is None or subject == reference:
         return ""
     if not table.higher_is_better:
         ratio = 1 / ratio if ratio else 0
@@ -38,7 +42,63 @@ def measured_subjects(figures, scenario, table):
                    for p in scenario.points if p.kind == table.kind)]
 
 
+FORMATS = {"time": duration, "number": rounded, "count": lambda v: "–" if v is None else f"{v:.0f}"}
+
+
+def summary_rows(figures, scenario, table):
+    """(subject, point, values) of what was measured."""
+    rows = []
+    for s in scenario.subjects:
+        for p in scenario.points:
+            values = [figures.median(scenario.key, s.name, p.name, metric)
+                      for metric, _, _ in table.columns]
+            if any(v is not None for v in values):
+                rows.append((s, p, values))
+    return rows
+
+
+def summary_of(figures, scenario, table):
+    rows = summary_rows(figures, scenario, table)
+    if not rows:
+        return []
+    several = len({p.name for _, p, _ in rows}) > 1
+    out = [f"**{table.title}**", "", "| | " + " | ".join(header for _, header, _ in table.columns) + " |",
+           "|---|" + "---|" * len(table.columns)]
+    for s, p, values in rows:
+        name = (f"**{s.name}**" if s.ours else s.name) + (f", {p.name}" if several else "")
+        cells = [FORMATS[unit](v)
+                 for v, (_, _, unit) in zip(values, table.columns)]
+        out.append(f"| {name} | " + " | ".join(cells) + " |")
+    return out + [""]
+
+
+def summary_plots(figures, scenario, table):
+    rows = summary_rows(figures, scenario, table)
+    if not rows:
+        return []
+    if table.growing:
+        first = rows[0][2]
+        series = {}
+        for i, (metric, header, _) in enumerate(table.columns):
+            values = [v[i] / first[i] if v[i] and first[i] else None for _, _, v in rows]
+            if metric == "per_second":  # as a cost, like the others
+                header, values = "time of a command", [1 / v if v else None for v in values]
+            series[header] = values
+        svg = plot.lines(f"{scenario.title}: cost as multiples of the cost at {rows[0][1].name}",
+                         [p.name for _, p, _ in rows], series, "")
+        return [(f"{scenario.key}.svg", svg)]
+    made = []
+    for metric, header in (("loaded_mib", "resident memory under load"), ("ready_ms", "from exec to ready")):
+        at = [m for m, _, _ in table.columns].index(metric)
+        unit = "MiB" if metric.endswith("mib") else "ms"
+        made.append((f"{scenario.key}_{metric}.svg", plot.bars(
+            f"{scenario.title}: {header}", {f"{s.name}, {p.name}": v[at] for s, p, v in rows}, unit)))
+    return [(name, svg) for name, svg in made if svg]
+
+
 def table_of(figures, scenario, table):
+    if isinstance(table, Summary):
+        return summary_of(figures, scenario, table)
     points = points_of(figures, scenario, table)
     subjects = measured_subjects(figures, scenario, table)
     if not points or not subjects:
@@ -113,6 +173,9 @@ def plots_of(figures, scenario):
     """(file name, SVG) of each plot of a scenario."""
     made = []
     for table in scenario.tables:
+        if isinstance(table, Summary):
+            made += summary_plots(figures, scenario, table)
+            continue
         points = points_of(figures, scenario, table)
         subjects = measured_subjects(figures, scenario, table)
         metric = table.metrics[min(1, len(table.metrics) - 1)] if table.kind == "open" \
@@ -121,17 +184,15 @@ def plots_of(figures, scenario):
         def value(s, p):
             return figures.median(scenario.key, s.name, p.name, metric)
 
-        if len(points) > 1:
-            label = {"rate": "a second", "time": "p99, µs"}.get(table.unit, table.unit)
-            svg = plot.lines(f"{scenario.title}: {table.title.split(':')[0].lower()}",
-                             [p.name for p in points],
-                             {s.name: [value(s, p) for p in points] for s in subjects}, label)
+        unit = {"rate": "/s", "time": "µs"}.get(table.unit, table.unit)
+        if table.kind == "once":
+            for p in points:
+                name = re.sub(r"[^A-Za-z0-9]+", "_", p.name).strip("_")
+                made.append((f"{scenario.key}_{name}.svg", plot.bars(
+                    f"{scenario.title}: {p.name}", {s.name: value(s, p) for s in subjects}, unit)))
         elif points:
-            unit = {"rate": "/s", "time": "µs"}.get(table.unit, table.unit)
-            svg = plot.bars(f"{scenario.title}: {table.title.lower()}",
-                            {s.name: value(s, points[0]) for s in subjects}, unit)
-        else:
-            svg = None
-        if svg:
-            made.append((f"{scenario.key}_{table.metrics[0]}.svg", svg))
-    return made
+            label = {"rate": "a second", "time": "p99, µs"}[table.unit]
+            made.append((f"{scenario.key}_{table.kind}.svg", plot.lines(
+                f"{scenario.title}: {table.title.split(':')[0].lower()}", [p.name for p in points],
+                {s.name: [value(s, p) for p in points] for s in subjects}, label)))
+    return [(name, svg) for name, svg in made if svg]

@@ -2,7 +2,7 @@ import unittest
 
 from . import report
 from .figures import Figures
-from .scenarios import Goal, LATENCY, THROUGHPUT, Scenario, Subject, at_rates, in_flight
+from .scenarios import Goal, LATENCY, Point, Scenario, Subject, Summary, THROUGHPUT, at_rates, in_flight
 
 SCENARIO = Scenario(
     key="s", title="A scenario", says="What it is.",
@@ -23,6 +23,32 @@ def figures(theirs=100):
 
 def written(f, absent=None):
     return report.markdown(f, [SCENARIO], {"processor": "2"}, {"Redis": "7"}, absent or {}, "", 2, 0.5)
+
+
+AGES = Scenario(
+    key="g", title="Ages", says="", subjects=(Subject("ours", ours=True),),
+    points=(Point("young", "once"), Point("old", "once")), reference="ours",
+    tables=(Summary("By age", (("per_second", "a second", "number"), ("p50_us", "p50", "time")), True),))
+
+
+def ages():
+    f = Figures()
+    f.add("g", "ours", "young", 1, {"per_second": 100, "p50_us": 10})
+    f.add("g", "ours", "old", 1, {"per_second": 50, "p50_us": 20})
+    return f
+
+
+class SummaryTest(unittest.TestCase):
+    def test_a_summary_has_a_row_for_each_point(self):
+        text = report.markdown(ages(), [AGES], {}, {}, {}, "", 1, 1)
+        self.assertIn("| | a second | p50 |", text)
+        self.assertIn("| **ours**, young | 100 | 10.0 µs |", text)
+        self.assertIn("| **ours**, old | 50.0 | 20.0 µs |", text)
+
+    def test_growth_is_plotted_as_cost(self):
+        (name, svg), = report.plots_of(ages(), AGES)
+        self.assertEqual(name, "g.svg")
+        self.assertIn("time of a command", svg)
 
 
 class ReportTest(unittest.TestCase):

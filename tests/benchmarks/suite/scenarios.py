@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
+from . import compile_time, footprint
+
 
 @dataclass(frozen=True)
 class Point:
@@ -14,6 +16,7 @@ class Point:
     arguments: tuple = ()
     rate: float = 0
     quick: bool = True  # part of a quick run
+    expected_s: float = 0  # beside what its subjects expect
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Subject:
     name: str
     program: str = ""
     arguments: tuple = ()
-    server: Optional[str] = None
+    server: Optional[str] = None  # started for the scenario
+    needs: Optional[str] = None  # a server that `measure` starts itself
     ours: bool = False
     durable: bool = False
     measure: Optional[Callable] = None
@@ -44,6 +48,17 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Summary:
+    """A row for each subject and point, a column for each figure: (metric, header, unit). Plotted is
+    the first, or, by point, `growing` as multiples of the first point."""
+
+    title: str
+    columns: tuple
+    growing: bool = False
+    kind: str = "once"
+
+
+@dataclass(frozen=True)
 class Scenario:
     key: str
     title: str
@@ -52,8 +67,12 @@ class Scenario:
     points: tuple
     tables: tuple
     reference: str  # the subject that ratios are of
+    references: tuple = ()  # (end of a name, another reference for these)
     rounds: Optional[int] = None  # None: as many as asked for
     goals: tuple = field(default=())
+
+    def reference_for(self, subject):
+        return next((other for end, other in self.references if subject.endswith(end)), self.reference)
 
 
 @dataclass(frozen=True)
@@ -169,4 +188,104 @@ APPEND = Scenario(
     reference="journal",
 )
 
-ALL = (REQUEST, COMMAND, APPEND)
+REPLAY = Scenario(
+    key="replay",
+    title="Replay and projection",
+    says="Events of 200 bytes, read in order and folded by item, of which there are 10,000: into a map "
+         "in memory, or into rows that are durable. Raw LMDB is scanned, nothing decoded or folded. Redis "
+         "is read by XRANGE in pages of 1,000 and keeps rows with HINCRBY, pipelined; PostgreSQL is read "
+         "by a cursor in pages of 10,000, and each page's rows are one statement and one commit.",
+    subjects=(
+        Subject("journal", "measured_replay", ours=True, expected_s=1),
+        Subject("raw LMDB", "measured_replay", ("--subject", "lmdb"), points=("into memory",)),
+        Subject("Redis Streams", "peer_redis", server="redis", expected_s=3),
+        Subject("PostgreSQL", "peer_postgresql", server="postgresql", expected_s=3),
+    ),
+    points=(Point("into memory", "once", ("--into", "memory")),
+            Point("into rows", "once", ("--into", "rows"))),
+    tables=(Table("Events a second", "once", ("per_second",), "rate", True),),
+    reference="journal",
+)
+
+NODES = Scenario(
+    key="nodes",
+    title="Two nodes",
+    says="Two processes over loopback: a question and its answer, and events of 200 bytes from one "
+         "process to a subscriber in the other. Ours are two nodes of a cluster; an event is durable in "
+         "the journal before it is sent, the others store nothing. NATS and RabbitMQ have their server in "
+         "between.",
+    subjects=tuple(
+        Subject(f"{name}, {what}", program, (*arguments, "--what", key), server=server, ours=not peer,
+                expected_s=0.3)
+        for key, what in (("ask", "ask"), ("fan_out", "events"))
+        for name, program, arguments, server, peer in (
+            ("Microlith", "measured_nodes", ("--subject", "microlith"), None, False),
+            ("bare CAF", "measured_nodes", ("--subject", "caf"), None, True),
+            ("NATS", "peer_nats", (), "nats", True),
+            ("RabbitMQ", "peer_rabbitmq", (), "rabbitmq", True))),
+    points=in_flight(1, 64, 1024) + at_rates(1_000, 10_000, 50_000),
+    tables=(THROUGHPUT, LATENCY),
+    reference="Microlith, ask",
+    references=(("events", "Microlith, events"),),
+)
+
+FOOTPRINT = Scenario(
+    key="footprint",
+    title="Footprint",
+    says="The sample node serves `GET /api/me` to eight signed-in clients; before that it hashes a password "
+         "twice, with 64 MiB each time. NATS and Redis take durable appends, 64 in flight, rxmsg commands. "
+         "Size: of the stripped program; for rxmsg, of Node.js alone. Anonymous: without pages of files, "
+         "which the system takes back when it needs them. Ready: from exec to `/healthz`, or to the first "
+         "connection. With ten million events: the second start, when rows have been derived.",
+    subjects=(
+        Subject("auth-node", "auth-node", ours=True, measure=footprint.auth_node, expected_s=4),
+        Subject("NATS", "peer_nats", needs="nats", expected_s=3, points=("empty",),
+                measure=footprint.server("nats", "nats-server", "peer_nats")),
+        Subject("Redis", "peer_redis", needs="redis", expected_s=3, points=("empty",),
+                measure=footprint.server("redis", "redis-server", "peer_redis")),
+        Subject("rxmsg", "rxmsg.js", measure=footprint.rxmsg, expected_s=4, points=("empty",)),
+    ),
+    points=(Point("empty", "once"),
+            Point("10,000,000 events", "once", rate=10_000_000, quick=False, expected_s=120)),
+    tables=(Summary("At rest and under load", (
+        ("program_mib", "program, MiB", "number"), ("ready_ms", "ready, ms", "number"),
+        ("idle_mib", "idle, MiB", "number"), ("idle_anonymous_mib", "of it anonymous", "number"),
+        ("loaded_mib", "under load, MiB", "number"),
+        ("loaded_anonymous_mib", "of it anonymous", "number"), ("threads", "threads", "count"))),),
+    reference="auth-node",
+    rounds=1,
+)
+
+GROWTH = Scenario(
+    key="growth",
+    title="Growth",
+    says="A journal that has grown to so many registrations, one of ten in a new stream: commands through a "
+         "decider, 1,024 in flight; loading streams of 100 events that lie evenly over the whole journal; "
+         "anonymous memory of the open journal, and the time to open it.",
+    subjects=(Subject("Microlith", "measured_growth", ours=True),),
+    points=tuple(Point(f"10^{n} events", "once", ("--events", str(10 ** n)), quick=n < 6,
+                       expected_s=10 ** n / 200_000) for n in (4, 5, 6, 7)),
+    tables=(Summary("By age", (
+        ("per_second", "commands a second", "number"), ("load_p50_us", "load of 100 events, p50", "time"),
+        ("load_p99_us", "p99", "time"), ("memory_mb", "memory, MB", "number"),
+        ("open_ms", "open, ms", "number")), growing=True),),
+    reference="Microlith",
+    rounds=1,
+)
+
+COMPILE = Scenario(
+    key="compile",
+    title="Compile time",
+    says="A user's program with one message, one handler and `main`, beside a file that includes "
+         "`<caf/all.hpp>` and nothing else. GCC, no cache.",
+    subjects=(
+        Subject("one message, one handler, main", ours=True, measure=compile_time.of(compile_time.PROGRAM),
+                expected_s=4),
+        Subject("caf/all.hpp alone", measure=compile_time.of(compile_time.INCLUDE_CAF), expected_s=3),
+    ),
+    points=(Point("-O0", "once", ("-O0",)), Point("-O2", "once", ("-O2",))),
+    tables=(Table("Seconds", "once", ("compile_s",), "s", False),),
+    reference="one message, one handler, main",
+)
+
+ALL = (REQUEST, COMMAND, APPEND, REPLAY, NODES, FOOTPRINT, GROWTH, COMPILE)

@@ -69,7 +69,14 @@ function command(from) {
   });
 }
 
+/// Ready, and nothing to do.
+function idle() {
+  serve('commands', () => {});
+  process.stdout.write('ready\n');
+  setInterval(() => {}, 1000);
+}
+
 const from = arguments_of(process.argv);
-const scenario = { request, command }[from.scenario];
-if (!scenario) give_up('rxmsg', 'the scenarios are request and command');
+const scenario = { request, command, idle }[from.scenario];
+if (!scenario) give_up('rxmsg', 'the scenarios are request, command and idle');
 scenario(from);
