@@ -34,8 +34,21 @@ def of(source):
             out.write(source)
         include = os.path.join(os.path.dirname(os.path.realpath(engine.programs)), "include")
         begun = time.monotonic()
-        engine.processes.run("g++", ["g++", "-std=c++20", *point.arguments, "-I", include, "-c", file, "-o",
-                                     os.path.join(directory, "program.o")], LIMIT_S)
+        engine.processes.run(
+            "g++",
+            [
+                "g++",
+                "-std=c++20",
+                *point.arguments,
+                "-I",
+                include,
+                "-c",
+                file,
+                "-o",
+                os.path.join(directory, "program.o"),
+            ],
+            LIMIT_S,
+        )
         return {"compile_s": time.monotonic() - begun}
 
     return measure

@@ -11,7 +11,7 @@ PROGRAM_LIMIT_S = 60  # and three times what it is expected to take
 REPLAY_EVENTS = 200_000
 QUICK_REPLAY_EVENTS = 20_000
 START_ATTEMPTS = 2  # a port that was free may be taken a moment later
-# An open loop is offered what a subject carries with some ease; beyond that there is only a backlog.
+# An open loop is offered what a subject carries with some ease; beyond that is only a backlog.
 OFFERED_SHARE = 0.8
 
 
@@ -71,8 +71,10 @@ class Engine:
             self._progress.say(f"{scenario.key}: starting {server.name}")
             for attempt in range(1, START_ATTEMPTS + 1):
                 try:
-                    server.start(self.processes,
-                                 os.path.join(self.scratch, f"{scenario.key}-{key}-{attempt}"))
+                    server.start(
+                        self.processes,
+                        os.path.join(self.scratch, f"{scenario.key}-{key}-{attempt}"),
+                    )
                     running[key] = server
                     break
                 except Failed as why:
@@ -85,8 +87,11 @@ class Engine:
 
     def _measure(self, scenario, subject, point, number, running):
         where = (scenario.key, subject.name)
-        if where in self.failed or (subject.points and point.name not in subject.points) \
-                or self._is_too_much(scenario, subject, point, number):
+        if (
+            where in self.failed
+            or (subject.points and point.name not in subject.points)
+            or self._is_too_much(scenario, subject, point, number)
+        ):
             self._progress.drop()
             return
         self._progress.begin(f"{scenario.key}: {subject.name}, {point.name}")
@@ -111,8 +116,15 @@ class Engine:
             argv, env = self.node.command(subject.program), self.node.environment()
         else:
             argv, env = [self._binary(subject)], None
-        argv = argv + [scenario.key, *subject.arguments, *point.arguments,
-                       "--seconds", str(self.seconds), "--directory", directory]
+        argv = argv + [
+            scenario.key,
+            *subject.arguments,
+            *point.arguments,
+            "--seconds",
+            str(self.seconds),
+            "--directory",
+            directory,
+        ]
         if scenario.key == "replay":
             argv += ["--events", str(QUICK_REPLAY_EVENTS if self.quick else REPLAY_EVENTS)]
         if subject.server:
@@ -127,9 +139,14 @@ class Engine:
     def _is_too_much(self, scenario, subject, point, number):
         if point.kind != "open":
             return False
-        carried = [r["per_second"] for r in self.figures.rows
-                   if r["scenario"] == scenario.key and r["subject"] == subject.name
-                   and r["round"] == number and r.get("per_second")]
+        carried = [
+            r["per_second"]
+            for r in self.figures.rows
+            if r["scenario"] == scenario.key
+            and r["subject"] == subject.name
+            and r["round"] == number
+            and r.get("per_second")
+        ]
         return not carried or point.rate > OFFERED_SHARE * max(carried)
 
     def _fail(self, scenario, subject, reason):
@@ -151,6 +168,10 @@ def ended_meanwhile(process):
 
 def steps(scenario, rounds, quick, seconds):
     """Expected seconds of each measurement of a scenario, in order."""
-    a_round = [seconds * 1.25 + 0.3 + s.expected_s + p.expected_s
-               for p in scenario.points if p.quick or not quick for s in scenario.subjects]
+    a_round = [
+        seconds * 1.25 + 0.3 + s.expected_s + p.expected_s
+        for p in scenario.points
+        if p.quick or not quick
+        for s in scenario.subjects
+    ]
     return a_round * rounds

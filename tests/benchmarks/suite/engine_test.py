@@ -60,15 +60,24 @@ class EngineTest(unittest.TestCase):
 
     def run_suite(self, s, rounds=1, servers=None):
         with Processes() as processes:
-            engine = Engine(processes, servers or {}, self.directory, self.programs, FakeNode(), 1, False,
-                            Progress(steps(s, rounds, False, 1), self.said))
+            engine = Engine(
+                processes,
+                servers or {},
+                self.directory,
+                self.programs,
+                FakeNode(),
+                1,
+                False,
+                Progress(steps(s, rounds, False, 1), self.said),
+            )
             engine.run(s, rounds)
         return engine
 
     def test_every_subject_is_measured_at_every_point_in_every_round(self):
         self.program("p", f"echo '{FIGURES % (7, 0)}'")
-        engine = self.run_suite(scenario(Subject("a", "p"), Subject("b", "p"), points=in_flight(1, 64)),
-                                rounds=3)
+        engine = self.run_suite(
+            scenario(Subject("a", "p"), Subject("b", "p"), points=in_flight(1, 64)), rounds=3
+        )
         self.assertEqual(len(engine.figures.rows), 2 * 2 * 3)
         self.assertEqual(engine.figures.median("s", "a", "64 in flight", "per_second"), 7)
 
@@ -88,8 +97,9 @@ class EngineTest(unittest.TestCase):
     def test_a_server_that_dies_is_named_and_the_others_go_on(self):
         server = FakeServer()
         self.program("good", f"echo '{FIGURES % (7, 0)}'")
-        self.program("client", f"kill -9 $(cat {self.directory}/pid); "
-                               "echo connection lost >&2; exit 1")
+        self.program(
+            "client", f"kill -9 $(cat {self.directory}/pid); " "echo connection lost >&2; exit 1"
+        )
         start = server.start
 
         def start_and_tell(processes, directory):
@@ -98,25 +108,40 @@ class EngineTest(unittest.TestCase):
                 file.write(str(server.process.pid))
 
         server.start = start_and_tell
-        engine = self.run_suite(scenario(Subject("ours", "good"), Subject("peer", "client", server="x")),
-                                rounds=2, servers={"x": server})
+        engine = self.run_suite(
+            scenario(Subject("ours", "good"), Subject("peer", "client", server="x")),
+            rounds=2,
+            servers={"x": server},
+        )
         self.assertIn("a server died while 1 in flight was measured", engine.failed[("s", "peer")])
         self.assertEqual(len(engine.figures.rows), 2)
 
     def test_what_is_not_installed_is_left_out_by_name(self):
         self.program("p", f"echo '{FIGURES % (7, 0)}'")
         engine = self.run_suite(
-            scenario(Subject("a", "p"), Subject("b", "p", server="x"), Subject("c", "x.js"),
-                     Subject("d", "not-built")),
-            servers={"x": FakeServer("x-server is not installed")})
-        self.assertEqual(engine.left_out, {("s", "b"): "x-server is not installed",
-                                           ("s", "c"): "nodejs is not installed",
-                                           ("s", "d"): "its client library is not installed"})
+            scenario(
+                Subject("a", "p"),
+                Subject("b", "p", server="x"),
+                Subject("c", "x.js"),
+                Subject("d", "not-built"),
+            ),
+            servers={"x": FakeServer("x-server is not installed")},
+        )
+        self.assertEqual(
+            engine.left_out,
+            {
+                ("s", "b"): "x-server is not installed",
+                ("s", "c"): "nodejs is not installed",
+                ("s", "d"): "its client library is not installed",
+            },
+        )
         self.assertFalse(engine.failed)
 
     def test_an_arrival_rate_above_what_a_subject_carries_is_not_offered(self):
         self.program("p", f"echo '{FIGURES % (1200, 0)}'")
-        engine = self.run_suite(scenario(Subject("a", "p"), points=in_flight(1) + at_rates(900, 1000)))
+        engine = self.run_suite(
+            scenario(Subject("a", "p"), points=in_flight(1) + at_rates(900, 1000))
+        )
         self.assertEqual([r["point"] for r in engine.figures.rows], ["1 in flight", "900/s"])
 
     def test_servers_are_stopped_and_data_is_removed(self):
@@ -132,8 +157,11 @@ class ProcessesTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             child = os.path.join(directory, "child")
             with Processes() as processes:
-                p = processes.start("p", ["/bin/sh", "-c", f"sleep 600 & echo $! >{child}; wait"],
-                                    os.path.join(directory, "log"))
+                p = processes.start(
+                    "p",
+                    ["/bin/sh", "-c", f"sleep 600 & echo $! >{child}; wait"],
+                    os.path.join(directory, "log"),
+                )
                 wait_until(lambda: os.path.exists(child) and os.path.getsize(child), p, LIMIT_S)
             with open(child, encoding="utf-8") as file:
                 self.assertTrue(ended(int(file.read())))
@@ -152,8 +180,9 @@ class ProcessesTest(unittest.TestCase):
 
     def test_a_server_that_ends_at_once_says_why(self):
         with tempfile.TemporaryDirectory() as directory, Processes() as processes:
-            p = processes.start("p", ["/bin/sh", "-c", "echo no room; exit 4"],
-                                os.path.join(directory, "log"))
+            p = processes.start(
+                "p", ["/bin/sh", "-c", "echo no room; exit 4"], os.path.join(directory, "log")
+            )
             with self.assertRaisesRegex(Failed, "p ended with 4: no room"):
                 wait_until(lambda: False, p, LIMIT_S)
 
@@ -175,8 +204,23 @@ class InterruptedTest(unittest.TestCase):
             with open(os.path.join(directory, "log"), "wb") as log:
                 # An empty PATH: no peer is installed.
                 suite = subprocess.Popen(
-                    [sys.executable, "-B", run, "--only", "request", "--programs", programs, "--data", data,
-                     "--output", directory], env={"PATH": programs}, stdout=log, stderr=log)
+                    [
+                        sys.executable,
+                        "-B",
+                        run,
+                        "--only",
+                        "request",
+                        "--programs",
+                        programs,
+                        "--data",
+                        data,
+                        "--output",
+                        directory,
+                    ],
+                    env={"PATH": programs},
+                    stdout=log,
+                    stderr=log,
+                )
             suite.name, suite.log = "run", os.path.join(directory, "log")
             wait_until(lambda: os.path.exists(pid) and os.path.getsize(pid), suite, LIMIT_S)
             suite.send_signal(number)

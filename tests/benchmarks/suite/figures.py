@@ -11,20 +11,32 @@ class Figures:
         self.rows = list(rows or [])
 
     def add(self, scenario, subject, point, round_number, measured):
-        self.rows.append({"scenario": scenario, "subject": subject, "point": point,
-                          "round": round_number, **measured})
+        self.rows.append(
+            {
+                "scenario": scenario,
+                "subject": subject,
+                "point": point,
+                "round": round_number,
+                **measured,
+            }
+        )
 
     def values(self, scenario, subject, point, metric):
-        return [r[metric] for r in self.rows
-                if r["scenario"] == scenario and r["subject"] == subject and r["point"] == point
-                and r.get(metric) is not None]
+        return [
+            r[metric]
+            for r in self.rows
+            if r["scenario"] == scenario
+            and r["subject"] == subject
+            and r["point"] == point
+            and r.get(metric) is not None
+        ]
 
     def median(self, scenario, subject, point, metric):
         values = self.values(scenario, subject, point, metric)
         return statistics.median(values) if values else None
 
     def spread(self, scenario, subject, point, metric):
-        """Half of the distance between the highest and the lowest round, as a share of the median."""
+        """Half the distance between the highest and the lowest round, as a share of the median."""
         values = self.values(scenario, subject, point, metric)
         middle = statistics.median(values) if values else 0
         return (max(values) - min(values)) / 2 / middle if middle else None

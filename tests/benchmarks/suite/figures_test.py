@@ -41,9 +41,12 @@ class FiguresTest(unittest.TestCase):
         self.assertNotIn("per_second", with_rate({"operations": 10, "seconds": 0.5, "rate": 20}))
 
     def test_numbers_have_three_digits_that_count(self):
-        self.assertEqual([rounded(v) for v in (None, 0, 0.1234, 1.234, 12.34, 123.4, 1234.5, 1234567)],
-                         ["–", "0", "0.12", "1.23", "12.3", "123", "1,230", "1,230,000"])
+        self.assertEqual(
+            [rounded(v) for v in (None, 0, 0.1234, 1.234, 12.34, 123.4, 1234.5, 1234567)],
+            ["–", "0", "0.12", "1.23", "12.3", "123", "1,230", "1,230,000"],
+        )
 
     def test_durations_choose_their_unit(self):
-        self.assertEqual([duration(v) for v in (12.3, 4560, 2_500_000)],
-                         ["12.3 µs", "4.56 ms", "2.50 s"])
+        self.assertEqual(
+            [duration(v) for v in (12.3, 4560, 2_500_000)], ["12.3 µs", "4.56 ms", "2.50 s"]
+        )

@@ -1,5 +1,5 @@
-"""How large a server is and how soon it is there: of its program on disk, of its process in memory, idle and
-under load."""
+"""How large a server is, its program on disk and its process in memory, idle and under load;
+and how soon it is there."""
 
 import http.client
 import json
@@ -28,8 +28,11 @@ def status_of(pid):
             name, _, value = line.partition(":")
             if name in ("VmRSS", "RssAnon", "Threads"):
                 found[name] = int(value.split()[0])
-    return {"resident_mib": found.get("VmRSS", 0) / 1024, "anonymous_mib": found.get("RssAnon", 0) / 1024,
-            "threads": found.get("Threads", 0)}
+    return {
+        "resident_mib": found.get("VmRSS", 0) / 1024,
+        "anonymous_mib": found.get("RssAnon", 0) / 1024,
+        "threads": found.get("Threads", 0),
+    }
 
 
 class Peak:
@@ -71,9 +74,15 @@ def stripped_mib(program, directory):
 
 
 def described(ready_ms, idle, peak, program_mib):
-    return {"program_mib": program_mib, "ready_ms": ready_ms, "idle_mib": idle["resident_mib"],
-            "idle_anonymous_mib": idle["anonymous_mib"], "loaded_mib": peak.resident_mib,
-            "loaded_anonymous_mib": peak.anonymous_mib, "threads": peak.threads}
+    return {
+        "program_mib": program_mib,
+        "ready_ms": ready_ms,
+        "idle_mib": idle["resident_mib"],
+        "idle_anonymous_mib": idle["anonymous_mib"],
+        "loaded_mib": peak.resident_mib,
+        "loaded_anonymous_mib": peak.anonymous_mib,
+        "threads": peak.threads,
+    }
 
 
 def idle_of(pid):
@@ -110,8 +119,10 @@ class AuthNode:
         self.port = free_port()
         begun = time.monotonic()
         self.process = self._engine.processes.start(
-            "auth-node", [self.program, "--data", self._data, "--http", f"127.0.0.1:{self.port}"],
-            self._data + ".log")
+            "auth-node",
+            [self.program, "--data", self._data, "--http", f"127.0.0.1:{self.port}"],
+            self._data + ".log",
+        )
         wait_until(lambda: _is_healthy(self.port), self.process, START_LIMIT_S)
         return (time.monotonic() - begun) * 1000
 
@@ -120,8 +131,17 @@ class AuthNode:
 
     def fill(self, events):
         self._engine.processes.run(
-            "auth journal", [os.path.join(self._engine.programs, "measured_auth_journal"), "footprint",
-                             "--events", str(events), "--directory", self._data], CATCH_UP_LIMIT_S)
+            "auth journal",
+            [
+                os.path.join(self._engine.programs, "measured_auth_journal"),
+                "footprint",
+                "--events",
+                str(events),
+                "--directory",
+                self._data,
+            ],
+            CATCH_UP_LIMIT_S,
+        )
         self.start()
         end = time.monotonic() + CATCH_UP_LIMIT_S
         while self._lag() > 0:
@@ -132,13 +152,18 @@ class AuthNode:
 
     def _lag(self):
         text = _get(self.port, "/metrics")[2]
-        return sum(float(line.split()[-1]) for line in text.splitlines()
-                   if line.startswith("microlith_projection_lag"))
+        return sum(
+            float(line.split()[-1])
+            for line in text.splitlines()
+            if line.startswith("microlith_projection_lag")
+        )
 
     def sign_in(self):
         account = json.dumps({"email": "somebody@example.org", "password": "correct horse battery"})
         for path in ("/api/register", "/api/login"):
-            status, cookie, body = _get(self.port, path, {"Content-Type": "application/json"}, "POST", account)
+            status, cookie, body = _get(
+                self.port, path, {"Content-Type": "application/json"}, "POST", account
+            )
             if status >= 300:
                 raise Failed(f"{path} answers {status}: {body}")
         return cookie.split(";")[0]
@@ -183,9 +208,19 @@ def server(key, program, client):
         try:
             idle = idle_of(peer.process.pid)
             with Peak(peer.process.pid) as peak:
-                engine.processes.run(peer.name, [
-                    os.path.join(engine.programs, client), "append", "--in-flight", "64", "--seconds",
-                    str(LOAD_S), *peer.arguments], 60)
+                engine.processes.run(
+                    peer.name,
+                    [
+                        os.path.join(engine.programs, client),
+                        "append",
+                        "--in-flight",
+                        "64",
+                        "--seconds",
+                        str(LOAD_S),
+                        *peer.arguments,
+                    ],
+                    60,
+                )
         finally:
             engine.processes.stop(peer.process)
         return described(ready_ms, idle, peak, stripped_mib(shutil.which(program), directory))
@@ -198,13 +233,16 @@ def rxmsg(engine, _point, directory, _server):
     script = engine.node.command("rxmsg.js")
     env = engine.node.environment()
     begun = time.monotonic()
-    process = engine.processes.start("rxmsg", script + ["idle"], log, env=env, stop_signal=signal.SIGKILL)
+    process = engine.processes.start(
+        "rxmsg", script + ["idle"], log, env=env, stop_signal=signal.SIGKILL
+    )
     wait_until(lambda: os.path.getsize(log) > 0, process, START_LIMIT_S)
     ready_ms = (time.monotonic() - begun) * 1000
     idle = idle_of(process.pid)
     engine.processes.stop(process)
     process = engine.processes.start(
-        "rxmsg", script + ["command", "--in-flight", "64", "--seconds", str(LOAD_S)], log, env=env)
+        "rxmsg", script + ["command", "--in-flight", "64", "--seconds", str(LOAD_S)], log, env=env
+    )
     with Peak(process.pid) as peak:
         process.wait(60)
     engine.processes.stop(process)

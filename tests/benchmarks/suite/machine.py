@@ -28,8 +28,11 @@ def file_system_of(directory):
     best, kind = "", "unknown"
     for line in _read("/proc/mounts").splitlines():
         fields = line.split()
-        if len(fields) > 2 and len(fields[1]) >= len(best) and \
-                (directory + "/").startswith(fields[1].rstrip("/") + "/"):
+        if (
+            len(fields) > 2
+            and len(fields[1]) >= len(best)
+            and (directory + "/").startswith(fields[1].rstrip("/") + "/")
+        ):
             best, kind = fields[1], fields[2]
     return kind
 
@@ -39,7 +42,7 @@ def described(scratch, root):
     memory = re.search(r"MemTotal:\s*(\d+)", _read("/proc/meminfo"))
     name = re.search(r'PRETTY_NAME="(.*)"', _read("/etc/os-release"))
     return {
-        "processor": f"{os.cpu_count()} of {model.group(1).strip() if model else platform.machine()}",
+        "processors": f"{os.cpu_count()}, {model.group(1) if model else platform.machine()}",
         "memory": f"{int(memory.group(1)) / 1048576:.0f} GiB" if memory else "unknown",
         "system": f"{name.group(1) if name else platform.system()}, Linux {platform.release()}",
         "file system": file_system_of(scratch),

@@ -4,26 +4,47 @@ from html import escape
 import math
 
 WIDTH, LEFT, RIGHT, TOP = 860, 80, 260, 40
-COLORS = ("#0b6e99", "#b3521d", "#3b7d23", "#7a3e9d", "#555555", "#c2185b", "#00897b", "#8d6e63",
-          "#5c6bc0", "#9e9d24", "#37474f")
+COLORS = (
+    "#0b6e99",
+    "#b3521d",
+    "#3b7d23",
+    "#7a3e9d",
+    "#555555",
+    "#c2185b",
+    "#00897b",
+    "#8d6e63",
+    "#5c6bc0",
+    "#9e9d24",
+    "#37474f",
+)
 
 
 def _text(x, y, text, anchor="start", size=12, color="#222222"):
-    return (f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" '
-            f'fill="{color}">{escape(text)}</text>')
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" '
+        f'fill="{color}">{escape(text)}</text>'
+    )
 
 
 def _line(x1, y1, x2, y2, color="#dddddd", width=1):
-    return (f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{color}" '
-            f'stroke-width="{width}"/>')
+    return (
+        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{color}" '
+        f'stroke-width="{width}"/>'
+    )
 
 
 def _document(height, title, parts):
-    return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" '
-        'font-family="sans-serif" font-size="12">',
-        f'<rect width="{WIDTH}" height="{height:.0f}" fill="white"/>',
-        _text(LEFT, 22, title, size=14), *parts, "</svg>", ""])
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" '
+            'font-family="sans-serif" font-size="12">',
+            f'<rect width="{WIDTH}" height="{height:.0f}" fill="white"/>',
+            _text(LEFT, 22, title, size=14),
+            *parts,
+            "</svg>",
+            "",
+        ]
+    )
 
 
 def _decades(values):
@@ -55,8 +76,8 @@ def lines(title, x_names, series, y_label):
 
     parts = [_text(LEFT, height - 12, y_label, color="#777777")]
     for decade in range(low, high + 1):
-        parts.append(_line(LEFT, y_of(10 ** decade), WIDTH - RIGHT, y_of(10 ** decade)))
-        parts.append(_text(LEFT - 8, y_of(10 ** decade) + 4, short(10 ** decade), "end"))
+        parts.append(_line(LEFT, y_of(10**decade), WIDTH - RIGHT, y_of(10**decade)))
+        parts.append(_text(LEFT - 8, y_of(10**decade) + 4, short(10**decade), "end"))
     for i, name in enumerate(x_names):
         parts.append(_line(x_of(i), TOP, x_of(i), height - bottom))
         parts.append(_text(x_of(i), height - bottom + 18, name, "middle"))
@@ -96,8 +117,10 @@ def bars(title, values, unit):
     for at, (name, value) in enumerate(values.items()):
         y = TOP + 26 * at
         parts.append(_text(name_width - 8, y + 15, name, "end"))
-        parts.append(f'<rect x="{name_width}" y="{y + 3}" width="{max(length(value), 1):.1f}" '
-                     f'height="16" fill="{COLORS[at % len(COLORS)]}"/>')
+        parts.append(
+            f'<rect x="{name_width}" y="{y + 3}" width="{max(length(value), 1):.1f}" '
+            f'height="16" fill="{COLORS[at % len(COLORS)]}"/>'
+        )
         parts.append(_text(name_width + length(value) + 6, y + 15, f"{value:.3g} {unit}"))
     if logarithmic:
         parts.append(_text(name_width, height - 6, "logarithmic", color="#777777"))

@@ -6,7 +6,9 @@ from . import plot
 
 class PlotTest(unittest.TestCase):
     def test_lines_are_an_svg_with_a_line_a_subject(self):
-        svg = plot.lines("T & t", ["1", "64"], {"ours": [10, 1000], "theirs": [5, None]}, "a second")
+        svg = plot.lines(
+            "T & t", ["1", "64"], {"ours": [10, 1000], "theirs": [5, None]}, "a second"
+        )
         document = minidom.parseString(svg)
         self.assertEqual(len(document.getElementsByTagName("polyline")), 2)
         self.assertEqual(len(document.getElementsByTagName("circle")), 3)

@@ -15,8 +15,8 @@ class Failed(Exception):
 
 
 class Interruption:
-    """Ctrl-C and kill, as KeyboardInterrupt; put off while the context is open: a process must be known
-    before it can be ended, and ending must not be cut short."""
+    """Ctrl-C and kill, as KeyboardInterrupt; put off while the context is open: a process must be
+    known before it can be ended, and ending must not be cut short."""
 
     def __init__(self):
         self._depth = 0
@@ -43,7 +43,7 @@ class Interruption:
 
 
 class Processes:
-    """Everything that a run starts. Leaving the context ends what still runs, last started first."""
+    """Everything that a run starts. Leaving the context ends what still runs, the last first."""
 
     def __init__(self, interruption=None):
         self._running = []
@@ -58,18 +58,21 @@ class Processes:
                 self.stop(self._running[-1])
 
     def start(self, name, argv, log, user=None, env=None, cwd=None, stop_signal=signal.SIGTERM):
-        """A process group of its own, so that Ctrl-C reaches the suite alone and all of its children
-        can be ended together."""
+        """A process group of its own, so that Ctrl-C reaches the suite alone and all of its
+        children can be ended together."""
         with open(log, "ab") as out:
-            return self._start(name, argv, log, user, stop_signal, stdout=out, stderr=out, env=env,
-                               cwd=cwd)
+            return self._start(
+                name, argv, log, user, stop_signal, stdout=out, stderr=out, env=env, cwd=cwd
+            )
 
     def _start(self, name, argv, log, user, stop_signal, **options):
         if user and os.geteuid() == 0:
             options |= {"user": user, "group": user, "extra_groups": []}
         with self._put_off:
             try:
-                process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+                process = subprocess.Popen(
+                    argv, stdin=subprocess.DEVNULL, start_new_session=True, **options
+                )
             except OSError as why:
                 raise Failed(f"{name} does not start: {why}") from why
             process.name, process.log, process.stop_signal = name, log, stop_signal
@@ -90,8 +93,17 @@ class Processes:
 
     def run(self, name, argv, limit_s, env=None, user=None, cwd=None):
         """Runs a program to its end; its standard output."""
-        process = self._start(name, argv, None, user, signal.SIGTERM, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, env=env, cwd=cwd)
+        process = self._start(
+            name,
+            argv,
+            None,
+            user,
+            signal.SIGTERM,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=env,
+            cwd=cwd,
+        )
         try:
             out, err = process.communicate(timeout=limit_s)
         except subprocess.TimeoutExpired as why:

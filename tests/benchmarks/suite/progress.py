@@ -33,9 +33,9 @@ class Estimate:
         return self._done
 
     def remaining_s(self):
-        guessed = sum(self._expected[:self._done])
+        guessed = sum(self._expected[: self._done])
         factor = self._spent / guessed if guessed else 1.0
-        return factor * sum(self._expected[self._done:])
+        return factor * sum(self._expected[self._done :])
 
 
 class Progress:

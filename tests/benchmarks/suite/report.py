@@ -31,18 +31,34 @@ def times(figures, scenario, subject, point, table):
 
 
 def points_of(figures, scenario, table):
-    return [p for p in scenario.points if p.kind == table.kind
-            and any(figures.values(scenario.key, s.name, p.name, table.metrics[0])
-                    for s in scenario.subjects)]
+    return [
+        p
+        for p in scenario.points
+        if p.kind == table.kind
+        and any(
+            figures.values(scenario.key, s.name, p.name, table.metrics[0])
+            for s in scenario.subjects
+        )
+    ]
 
 
 def measured_subjects(figures, scenario, table):
-    return [s for s in scenario.subjects
-            if any(figures.values(scenario.key, s.name, p.name, table.metrics[0])
-                   for p in scenario.points if p.kind == table.kind)]
+    return [
+        s
+        for s in scenario.subjects
+        if any(
+            figures.values(scenario.key, s.name, p.name, table.metrics[0])
+            for p in scenario.points
+            if p.kind == table.kind
+        )
+    ]
 
 
-FORMATS = {"time": duration, "number": rounded, "count": lambda v: "–" if v is None else f"{v:.0f}"}
+FORMATS = {
+    "time": duration,
+    "number": rounded,
+    "count": lambda v: "–" if v is None else f"{v:.0f}",
+}
 
 
 def summary_rows(figures, scenario, table):
@@ -50,8 +66,10 @@ def summary_rows(figures, scenario, table):
     rows = []
     for s in scenario.subjects:
         for p in scenario.points:
-            values = [figures.median(scenario.key, s.name, p.name, metric)
-                      for metric, _, _ in table.columns]
+            values = [
+                figures.median(scenario.key, s.name, p.name, metric)
+                for metric, _, _ in table.columns
+            ]
             if any(v is not None for v in values):
                 rows.append((s, p, values))
     return rows
@@ -62,12 +80,15 @@ def summary_of(figures, scenario, table):
     if not rows:
         return []
     several = len({p.name for _, p, _ in rows}) > 1
-    out = [f"**{table.title}**", "", "| | " + " | ".join(header for _, header, _ in table.columns) + " |",
-           "|---|" + "---|" * len(table.columns)]
+    out = [
+        f"**{table.title}**",
+        "",
+        "| | " + " | ".join(header for _, header, _ in table.columns) + " |",
+        "|---|" + "---|" * len(table.columns),
+    ]
     for s, p, values in rows:
         name = (f"**{s.name}**" if s.ours else s.name) + (f", {p.name}" if several else "")
-        cells = [FORMATS[unit](v)
-                 for v, (_, _, unit) in zip(values, table.columns)]
+        cells = [FORMATS[unit](v) for v, (_, _, unit) in zip(values, table.columns)]
         out.append(f"| {name} | " + " | ".join(cells) + " |")
     return out + [""]
 
@@ -84,15 +105,30 @@ def summary_plots(figures, scenario, table):
             if metric == "per_second":  # as a cost, like the others
                 header, values = "time of a command", [1 / v if v else None for v in values]
             series[header] = values
-        svg = plot.lines(f"{scenario.title}: cost as multiples of the cost at {rows[0][1].name}",
-                         [p.name for _, p, _ in rows], series, "")
+        svg = plot.lines(
+            f"{scenario.title}: cost as multiples of the cost at {rows[0][1].name}",
+            [p.name for _, p, _ in rows],
+            series,
+            "",
+        )
         return [(f"{scenario.key}.svg", svg)]
     made = []
-    for metric, header in (("loaded_mib", "resident memory under load"), ("ready_ms", "from exec to ready")):
+    for metric, header in (
+        ("loaded_mib", "resident memory under load"),
+        ("ready_ms", "from exec to ready"),
+    ):
         at = [m for m, _, _ in table.columns].index(metric)
         unit = "MiB" if metric.endswith("mib") else "ms"
-        made.append((f"{scenario.key}_{metric}.svg", plot.bars(
-            f"{scenario.title}: {header}", {f"{s.name}, {p.name}": v[at] for s, p, v in rows}, unit)))
+        made.append(
+            (
+                f"{scenario.key}_{metric}.svg",
+                plot.bars(
+                    f"{scenario.title}: {header}",
+                    {f"{s.name}, {p.name}": v[at] for s, p, v in rows},
+                    unit,
+                ),
+            )
+        )
     return [(name, svg) for name, svg in made if svg]
 
 
@@ -103,13 +139,19 @@ def table_of(figures, scenario, table):
     subjects = measured_subjects(figures, scenario, table)
     if not points or not subjects:
         return []
-    rows = [f"**{table.title}**" + (f", {table.unit}" if table.unit not in ("rate", "time") else ""),
-            "", "| | " + " | ".join(p.name for p in points) + " |",
-            "|---|" + "---|" * len(points)]
+    rows = [
+        f"**{table.title}**" + (f", {table.unit}" if table.unit not in ("rate", "time") else ""),
+        "",
+        "| | " + " | ".join(p.name for p in points) + " |",
+        "|---|" + "---|" * len(points),
+    ]
     for s in subjects:
         name = f"**{s.name}**" if s.ours else s.name
-        cells = [cell(figures, scenario, s.name, p.name, table)
-                 + times(figures, scenario, s.name, p.name, table) for p in points]
+        cells = [
+            cell(figures, scenario, s.name, p.name, table)
+            + times(figures, scenario, s.name, p.name, table)
+            for p in points
+        ]
         rows.append(f"| {name} | " + " | ".join(cells) + " |")
     return rows + [""]
 
@@ -119,16 +161,22 @@ def sync_table(figures, scenario):
     rows = [(s, sync) for s, sync in rows if sync]
     if not rows:
         return []
-    return ["| | synced to disk |", "|---|---|",
-            *(f"| {s.name} | {sync} |" for s, sync in rows), ""]
+    return [
+        "| | synced to disk |",
+        "|---|---|",
+        *(f"| {s.name} | {sync} |" for s, sync in rows),
+        "",
+    ]
 
 
 def goal_rows(figures, scenario):
     """(text, met, how it stands) of each goal that can be judged."""
     rows = []
     for goal in scenario.goals:
-        ratios = {other: figures.ratio(scenario.key, goal.subject, other, goal.point, goal.metric)
-                  for other in goal.against}
+        ratios = {
+            other: figures.ratio(scenario.key, goal.subject, other, goal.point, goal.metric)
+            for other in goal.against
+        }
         known = {other: r for other, r in ratios.items() if r is not None}
         if not known:
             continue
@@ -140,20 +188,34 @@ def goal_rows(figures, scenario):
 
 def markdown(figures, scenarios, machine, versions, absent, notes, rounds, seconds):
     """The whole of results.md. `absent`: (scenario, subject) -> reason."""
-    out = ["# Where we stand", "",
-           "Written by `tests/benchmarks/run`; what it measures and how: [README.md](README.md). "
-           f"Medians of {rounds} rounds of {seconds:g} s each, interleaved in one run; ±: half of "
-           "the distance between the highest and the lowest round. ×n: as many times as good is the "
-           "first row of its table. –: not measured; an arrival rate is offered only to what "
-           "carries more than it. Latencies count from when an operation was due.", "",
-           "| | |", "|---|---|",
-           *(f"| {k} | {v} |" for k, v in machine.items()),
-           "| versions | " + ", ".join(f"{k} {v}" for k, v in versions.items()) + " |", ""]
+    out = [
+        "# Where we stand",
+        "",
+        "Written by `tests/benchmarks/run`; what it measures and how: [README.md](README.md). "
+        f"Medians of {rounds} rounds of {seconds:g} s each, interleaved in one run; ±: half of "
+        "the distance between the highest and the lowest round. ×n: as many times as good is the "
+        "first row of its table. –: not measured; an arrival rate is offered only to what "
+        "carries more than it. Latencies count from when an operation was due.",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {k} | {v} |" for k, v in machine.items()),
+        "| versions | " + ", ".join(f"{k} {v}" for k, v in versions.items()) + " |",
+        "",
+    ]
     goals = [(s, row) for s in scenarios for row in goal_rows(figures, s)]
     if goals:
-        out += ["## Goals", "", "| goal | met | as it stands |", "|---|---|---|",
-                *(f"| {text} | {'yes' if met else '**no**'} | {stands} |"
-                  for _, (text, met, stands) in goals), ""]
+        out += [
+            "## Goals",
+            "",
+            "| goal | met | as it stands |",
+            "|---|---|---|",
+            *(
+                f"| {text} | {'yes' if met else '**no**'} | {stands} |"
+                for _, (text, met, stands) in goals
+            ),
+            "",
+        ]
     if notes:
         out += [notes.strip(), ""]
     for scenario in scenarios:
@@ -165,7 +227,12 @@ def markdown(figures, scenarios, machine, versions, absent, notes, rounds, secon
             out += [f"![{scenario.title}](results/{name})", ""]
         missing = {subject: why for (key, subject), why in absent.items() if key == scenario.key}
         if missing:
-            out += ["Left out:", "", *(f"- {subject}: {why}" for subject, why in missing.items()), ""]
+            out += [
+                "Left out:",
+                "",
+                *(f"- {subject}: {why}" for subject, why in missing.items()),
+                "",
+            ]
     return "\n".join(out).rstrip() + "\n"
 
 
@@ -178,8 +245,11 @@ def plots_of(figures, scenario):
             continue
         points = points_of(figures, scenario, table)
         subjects = measured_subjects(figures, scenario, table)
-        metric = table.metrics[min(1, len(table.metrics) - 1)] if table.kind == "open" \
+        metric = (
+            table.metrics[min(1, len(table.metrics) - 1)]
+            if table.kind == "open"
             else table.metrics[0]
+        )
 
         def value(s, p):
             return figures.median(scenario.key, s.name, p.name, metric)
@@ -188,11 +258,27 @@ def plots_of(figures, scenario):
         if table.kind == "once":
             for p in points:
                 name = re.sub(r"[^A-Za-z0-9]+", "_", p.name).strip("_")
-                made.append((f"{scenario.key}_{name}.svg", plot.bars(
-                    f"{scenario.title}: {p.name}", {s.name: value(s, p) for s in subjects}, unit)))
+                made.append(
+                    (
+                        f"{scenario.key}_{name}.svg",
+                        plot.bars(
+                            f"{scenario.title}: {p.name}",
+                            {s.name: value(s, p) for s in subjects},
+                            unit,
+                        ),
+                    )
+                )
         elif points:
             label = {"rate": "a second", "time": "p99, µs"}[table.unit]
-            made.append((f"{scenario.key}_{table.kind}.svg", plot.lines(
-                f"{scenario.title}: {table.title.split(':')[0].lower()}", [p.name for p in points],
-                {s.name: [value(s, p) for p in points] for s in subjects}, label)))
+            made.append(
+                (
+                    f"{scenario.key}_{table.kind}.svg",
+                    plot.lines(
+                        f"{scenario.title}: {table.title.split(':')[0].lower()}",
+                        [p.name for p in points],
+                        {s.name: [value(s, p) for p in points] for s in subjects},
+                        label,
+                    ),
+                )
+            )
     return [(name, svg) for name, svg in made if svg]

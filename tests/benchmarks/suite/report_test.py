@@ -2,13 +2,28 @@ import unittest
 
 from . import report
 from .figures import Figures
-from .scenarios import Goal, LATENCY, Point, Scenario, Subject, Summary, THROUGHPUT, at_rates, in_flight
+from .scenarios import (
+    Goal,
+    LATENCY,
+    Point,
+    Scenario,
+    Subject,
+    Summary,
+    THROUGHPUT,
+    at_rates,
+    in_flight,
+)
 
 SCENARIO = Scenario(
-    key="s", title="A scenario", says="What it is.",
+    key="s",
+    title="A scenario",
+    says="What it is.",
     subjects=(Subject("ours", ours=True), Subject("theirs"), Subject("dead")),
-    points=in_flight(1, 64) + at_rates(1000), tables=(THROUGHPUT, LATENCY), reference="ours",
-    goals=(Goal("five times", "ours", "64 in flight", 5, ("theirs", "dead")),))
+    points=in_flight(1, 64) + at_rates(1000),
+    tables=(THROUGHPUT, LATENCY),
+    reference="ours",
+    goals=(Goal("five times", "ours", "64 in flight", 5, ("theirs", "dead")),),
+)
 
 
 def figures(theirs=100):
@@ -22,13 +37,22 @@ def figures(theirs=100):
 
 
 def written(f, absent=None):
-    return report.markdown(f, [SCENARIO], {"processor": "2"}, {"Redis": "7"}, absent or {}, "", 2, 0.5)
+    return report.markdown(
+        f, [SCENARIO], {"processor": "2"}, {"Redis": "7"}, absent or {}, "", 2, 0.5
+    )
 
 
 AGES = Scenario(
-    key="g", title="Ages", says="", subjects=(Subject("ours", ours=True),),
-    points=(Point("young", "once"), Point("old", "once")), reference="ours",
-    tables=(Summary("By age", (("per_second", "a second", "number"), ("p50_us", "p50", "time")), True),))
+    key="g",
+    title="Ages",
+    says="",
+    subjects=(Subject("ours", ours=True),),
+    points=(Point("young", "once"), Point("old", "once")),
+    reference="ours",
+    tables=(
+        Summary("By age", (("per_second", "a second", "number"), ("p50_us", "p50", "time")), True),
+    ),
+)
 
 
 def ages():
@@ -46,7 +70,7 @@ class SummaryTest(unittest.TestCase):
         self.assertIn("| **ours**, old | 50.0 | 20.0 µs |", text)
 
     def test_growth_is_plotted_as_cost(self):
-        (name, svg), = report.plots_of(ages(), AGES)
+        ((name, svg),) = report.plots_of(ages(), AGES)
         self.assertEqual(name, "g.svg")
         self.assertIn("time of a command", svg)
 
@@ -66,7 +90,9 @@ class ReportTest(unittest.TestCase):
         self.assertNotIn("| dead", text)
 
     def test_who_is_left_out_is_named_with_the_reason(self):
-        text = written(figures(), {("s", "dead"): "it was ended by SIGKILL", ("t", "x"): "elsewhere"})
+        text = written(
+            figures(), {("s", "dead"): "it was ended by SIGKILL", ("t", "x"): "elsewhere"}
+        )
         self.assertIn("- dead: it was ended by SIGKILL", text)
         self.assertNotIn("elsewhere", text)
 

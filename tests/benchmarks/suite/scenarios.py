@@ -1,6 +1,6 @@
 """What is measured: scenarios, their subjects and points, as plain data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Callable, Optional
 
 from . import compile_time, footprint
@@ -30,7 +30,6 @@ class Subject:
     server: Optional[str] = None  # started for the scenario
     needs: Optional[str] = None  # a server that `measure` starts itself
     ours: bool = False
-    durable: bool = False
     measure: Optional[Callable] = None
     points: Optional[tuple] = None  # names; None: all
     expected_s: float = 0  # beside the time measured
@@ -49,8 +48,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Summary:
-    """A row for each subject and point, a column for each figure: (metric, header, unit). Plotted is
-    the first, or, by point, `growing` as multiples of the first point."""
+    """A row for each subject and point, a column for each figure: (metric, header, unit).
+    `growing`: plotted by point, as multiples of the first."""
 
     title: str
     columns: tuple
@@ -69,10 +68,12 @@ class Scenario:
     reference: str  # the subject that ratios are of
     references: tuple = ()  # (end of a name, another reference for these)
     rounds: Optional[int] = None  # None: as many as asked for
-    goals: tuple = field(default=())
+    goals: tuple = ()
 
     def reference_for(self, subject):
-        return next((other for end, other in self.references if subject.endswith(end)), self.reference)
+        return next(
+            (other for end, other in self.references if subject.endswith(end)), self.reference
+        )
 
 
 @dataclass(frozen=True)
@@ -97,14 +98,19 @@ def at_rates(*numbers):
 
 
 THROUGHPUT = Table("Operations a second", "closed", ("per_second",), "rate", True)
-LATENCY = Table("Latency at a fixed arrival rate: p50 / p99 / p99.9", "open",
-                ("p50_us", "p99_us", "p999_us"), "time", False)
+LATENCY = Table(
+    "Latency at a fixed arrival rate: p50 / p99 / p99.9",
+    "open",
+    ("p50_us", "p99_us", "p999_us"),
+    "time",
+    False,
+)
 
 REQUEST = Scenario(
     key="request",
     title="Request and correlated reply in one process",
     says="A question of eight bytes and its answer. NATS is a server of its own, reached over "
-         "loopback, with both ends in one client process.",
+    "loopback, with both ends in one client process.",
     subjects=(
         Subject("ask", "measured_request", ("--subject", "ask"), ours=True),
         Subject("bare CAF", "measured_request", ("--subject", "caf")),
@@ -130,23 +136,27 @@ COMMAND = Scenario(
     key="command",
     title="Command to durable event to reply",
     says="A registration of 130 bytes. A decider loads its stream, decides, and appends with the "
-         "expected version; a function handler checks nothing. The bare pipeline is the same hops in "
-         "CAF and LMDB with nothing checked, indexed or kept. PostgreSQL and SQLite insert a row with a "
-         "unique stream and version, with a prepared statement, PostgreSQL in pipeline mode; "
-         "*batched* puts independent commands into one transaction, which fail or succeed "
-         "together then: the application's own group commit. SQLite runs in the measuring process, with "
-         "no bus and nobody else who waits.",
+    "expected version; a function handler checks nothing. The bare pipeline is the same "
+    "hops in CAF and LMDB with nothing checked, indexed or kept. PostgreSQL and SQLite "
+    "insert a row with a unique stream and version, with a prepared statement, PostgreSQL "
+    "in pipeline mode; *batched* puts independent commands into one transaction, which fail "
+    "or succeed together then: the application's own group commit. SQLite runs in the "
+    "measuring process, with no bus and nobody else who waits.",
     subjects=(
-        Subject(DECIDER, "measured_command", ("--subject", "decider"), ours=True, durable=True),
-        Subject(HANDLER, "measured_command", ("--subject", "handler"), ours=True, durable=True),
+        Subject(DECIDER, "measured_command", ("--subject", "decider"), ours=True),
+        Subject(HANDLER, "measured_command", ("--subject", "handler"), ours=True),
         Subject("bare CAF and LMDB", "measured_command", ("--subject", "bare")),
-        Subject(PG_1, "peer_postgresql", ("--connections", "1"), server="postgresql", durable=True),
-        Subject(PG_16, "peer_postgresql", ("--connections", "16"), server="postgresql", durable=True),
-        Subject(PG_16_BATCHED, "peer_postgresql", ("--connections", "16", "--batched", "yes"),
-                server="postgresql", durable=True),
-        Subject(SQLITE, "peer_sqlite", durable=True),
-        Subject(SQLITE_BATCHED, "peer_sqlite", ("--batched", "yes"), durable=True),
-        Subject(EMMETT_SQLITE, "emmett.js", ("--store", "sqlite"), durable=True),
+        Subject(PG_1, "peer_postgresql", ("--connections", "1"), server="postgresql"),
+        Subject(PG_16, "peer_postgresql", ("--connections", "16"), server="postgresql"),
+        Subject(
+            PG_16_BATCHED,
+            "peer_postgresql",
+            ("--connections", "16", "--batched", "yes"),
+            server="postgresql",
+        ),
+        Subject(SQLITE, "peer_sqlite"),
+        Subject(SQLITE_BATCHED, "peer_sqlite", ("--batched", "yes")),
+        Subject(EMMETT_SQLITE, "emmett.js", ("--store", "sqlite")),
         Subject(EMMETT_MEMORY, "emmett.js", ("--store", "memory")),
         Subject("rxmsg", "rxmsg.js"),
     ),
@@ -158,14 +168,29 @@ COMMAND = Scenario(
         for who in (DECIDER, HANDLER)
         for factor, text, against in (
             (5, "5 times each durable peer", (PG_1, PG_16, SQLITE, EMMETT_SQLITE)),
-            (5, "5 times each durable peer whose commands share transactions",
-             (PG_16_BATCHED, SQLITE_BATCHED)),
-            (15, "15 times each non-durable peer", (EMMETT_MEMORY, "rxmsg")))
-    ) + (
-        Goal("function handler: half of the bare pipeline, 1,024 in flight", HANDLER,
-             "1,024 in flight", 0.5, ("bare CAF and LMDB",)),
-        Goal("function handler: half of the bare pipeline, 8,192 in flight", HANDLER,
-             "8,192 in flight", 0.5, ("bare CAF and LMDB",)),
+            (
+                5,
+                "5 times each durable peer whose commands share transactions",
+                (PG_16_BATCHED, SQLITE_BATCHED),
+            ),
+            (15, "15 times each non-durable peer", (EMMETT_MEMORY, "rxmsg")),
+        )
+    )
+    + (
+        Goal(
+            "function handler: half of the bare pipeline, 1,024 in flight",
+            HANDLER,
+            "1,024 in flight",
+            0.5,
+            ("bare CAF and LMDB",),
+        ),
+        Goal(
+            "function handler: half of the bare pipeline, 8,192 in flight",
+            HANDLER,
+            "8,192 in flight",
+            0.5,
+            ("bare CAF and LMDB",),
+        ),
     ),
 )
 
@@ -173,15 +198,15 @@ APPEND = Scenario(
     key="append",
     title="Durable append of 200-byte events with acknowledgement",
     says="One event an append. The journal and raw LMDB are libraries in the measuring process; "
-         "whatever is due when a commit begins is in it. The others are reached over loopback on one "
-         "connection, pipelined.",
+    "whatever is due when a commit begins is in it. The others are reached over loopback on "
+    "one connection, pipelined.",
     subjects=(
-        Subject("journal", "measured_append", ("--subject", "journal"), ours=True, durable=True),
-        Subject("event bus", "measured_append", ("--subject", "event_bus"), ours=True, durable=True),
+        Subject("journal", "measured_append", ("--subject", "journal"), ours=True),
+        Subject("event bus", "measured_append", ("--subject", "event_bus"), ours=True),
         Subject("raw LMDB", "measured_append", ("--subject", "lmdb")),
-        Subject("Redis Streams", "peer_redis", server="redis", durable=True),
+        Subject("Redis Streams", "peer_redis", server="redis"),
         Subject("NATS JetStream", "peer_nats", server="nats"),
-        Subject("RabbitMQ", "peer_rabbitmq", server="rabbitmq", durable=True),
+        Subject("RabbitMQ", "peer_rabbitmq", server="rabbitmq"),
     ),
     points=in_flight(1, 64, 1024, 8192) + at_rates(1_000, 10_000, 50_000),
     tables=(THROUGHPUT, LATENCY),
@@ -191,18 +216,21 @@ APPEND = Scenario(
 REPLAY = Scenario(
     key="replay",
     title="Replay and projection",
-    says="Events of 200 bytes, read in order and folded by item, of which there are 10,000: into a map "
-         "in memory, or into rows that are durable. Raw LMDB is scanned, nothing decoded or folded. Redis "
-         "is read by XRANGE in pages of 1,000 and keeps rows with HINCRBY, pipelined; PostgreSQL is read "
-         "by a cursor in pages of 10,000, and each page's rows are one statement and one commit.",
+    says="Events of 200 bytes, read in order and folded by item, of which there are 10,000: into "
+    "a map in memory, or into rows that are durable. Raw LMDB is scanned, nothing decoded "
+    "or folded. Redis is read by XRANGE in pages of 1,000 and keeps rows with HINCRBY, "
+    "pipelined; PostgreSQL is read by a cursor in pages of 10,000, and each page's rows are "
+    "one statement and one commit.",
     subjects=(
         Subject("journal", "measured_replay", ours=True, expected_s=1),
         Subject("raw LMDB", "measured_replay", ("--subject", "lmdb"), points=("into memory",)),
         Subject("Redis Streams", "peer_redis", server="redis", expected_s=3),
         Subject("PostgreSQL", "peer_postgresql", server="postgresql", expected_s=3),
     ),
-    points=(Point("into memory", "once", ("--into", "memory")),
-            Point("into rows", "once", ("--into", "rows"))),
+    points=(
+        Point("into memory", "once", ("--into", "memory")),
+        Point("into rows", "once", ("--into", "rows")),
+    ),
     tables=(Table("Events a second", "once", ("per_second",), "rate", True),),
     reference="journal",
 )
@@ -210,19 +238,27 @@ REPLAY = Scenario(
 NODES = Scenario(
     key="nodes",
     title="Two nodes",
-    says="Two processes over loopback: a question and its answer, and events of 200 bytes from one "
-         "process to a subscriber in the other. Ours are two nodes of a cluster; an event is durable in "
-         "the journal before it is sent, the others store nothing. NATS and RabbitMQ have their server in "
-         "between.",
+    says="Two processes over loopback: a question and its answer, and events of 200 bytes from "
+    "one process to a subscriber in the other. Ours are two nodes of a cluster; an event is "
+    "durable in the journal before it is sent, the others store nothing. NATS and RabbitMQ "
+    "have their server in between.",
     subjects=tuple(
-        Subject(f"{name}, {what}", program, (*arguments, "--what", key), server=server, ours=not peer,
-                expected_s=0.3)
+        Subject(
+            f"{name}, {what}",
+            program,
+            (*arguments, "--what", key),
+            server=server,
+            ours=not peer,
+            expected_s=0.3,
+        )
         for key, what in (("ask", "ask"), ("fan_out", "events"))
         for name, program, arguments, server, peer in (
             ("Microlith", "measured_nodes", ("--subject", "microlith"), None, False),
             ("bare CAF", "measured_nodes", ("--subject", "caf"), None, True),
             ("NATS", "peer_nats", (), "nats", True),
-            ("RabbitMQ", "peer_rabbitmq", (), "rabbitmq", True))),
+            ("RabbitMQ", "peer_rabbitmq", (), "rabbitmq", True),
+        )
+    ),
     points=in_flight(1, 64, 1024) + at_rates(1_000, 10_000, 50_000),
     tables=(THROUGHPUT, LATENCY),
     reference="Microlith, ask",
@@ -232,26 +268,50 @@ NODES = Scenario(
 FOOTPRINT = Scenario(
     key="footprint",
     title="Footprint",
-    says="The sample node serves `GET /api/me` to eight signed-in clients; before that it hashes a password "
-         "twice, with 64 MiB each time. NATS and Redis take durable appends, 64 in flight, rxmsg commands. "
-         "Size: of the stripped program; for rxmsg, of Node.js alone. Anonymous: without pages of files, "
-         "which the system takes back when it needs them. Ready: from exec to `/healthz`, or to the first "
-         "connection. With ten million events: the second start, when rows have been derived.",
+    says="The sample node serves `GET /api/me` to eight signed-in clients; before that it hashes "
+    "a password twice, with 64 MiB each time. NATS and Redis take durable appends, 64 in "
+    "flight, rxmsg commands. Size: of the stripped program; for rxmsg, of Node.js alone. "
+    "Anonymous: without pages of files, which the system takes back when it needs them. "
+    "Ready: from exec to `/healthz`, or to the first connection. With ten million events: "
+    "the second start, when rows have been derived.",
     subjects=(
         Subject("auth-node", "auth-node", ours=True, measure=footprint.auth_node, expected_s=4),
-        Subject("NATS", "peer_nats", needs="nats", expected_s=3, points=("empty",),
-                measure=footprint.server("nats", "nats-server", "peer_nats")),
-        Subject("Redis", "peer_redis", needs="redis", expected_s=3, points=("empty",),
-                measure=footprint.server("redis", "redis-server", "peer_redis")),
+        Subject(
+            "NATS",
+            "peer_nats",
+            needs="nats",
+            expected_s=3,
+            points=("empty",),
+            measure=footprint.server("nats", "nats-server", "peer_nats"),
+        ),
+        Subject(
+            "Redis",
+            "peer_redis",
+            needs="redis",
+            expected_s=3,
+            points=("empty",),
+            measure=footprint.server("redis", "redis-server", "peer_redis"),
+        ),
         Subject("rxmsg", "rxmsg.js", measure=footprint.rxmsg, expected_s=4, points=("empty",)),
     ),
-    points=(Point("empty", "once"),
-            Point("10,000,000 events", "once", rate=10_000_000, quick=False, expected_s=120)),
-    tables=(Summary("At rest and under load", (
-        ("program_mib", "program, MiB", "number"), ("ready_ms", "ready, ms", "number"),
-        ("idle_mib", "idle, MiB", "number"), ("idle_anonymous_mib", "of it anonymous", "number"),
-        ("loaded_mib", "under load, MiB", "number"),
-        ("loaded_anonymous_mib", "of it anonymous", "number"), ("threads", "threads", "count"))),),
+    points=(
+        Point("empty", "once"),
+        Point("10,000,000 events", "once", rate=10_000_000, quick=False, expected_s=120),
+    ),
+    tables=(
+        Summary(
+            "At rest and under load",
+            (
+                ("program_mib", "program, MiB", "number"),
+                ("ready_ms", "ready, ms", "number"),
+                ("idle_mib", "idle, MiB", "number"),
+                ("idle_anonymous_mib", "of it anonymous", "number"),
+                ("loaded_mib", "under load, MiB", "number"),
+                ("loaded_anonymous_mib", "of it anonymous", "number"),
+                ("threads", "threads", "count"),
+            ),
+        ),
+    ),
     reference="auth-node",
     rounds=1,
 )
@@ -259,16 +319,34 @@ FOOTPRINT = Scenario(
 GROWTH = Scenario(
     key="growth",
     title="Growth",
-    says="A journal that has grown to so many registrations, one of ten in a new stream: commands through a "
-         "decider, 1,024 in flight; loading streams of 100 events that lie evenly over the whole journal; "
-         "anonymous memory of the open journal, and the time to open it.",
+    says="A journal that has grown to so many registrations, one of ten in a new stream: "
+    "commands through a decider, 1,024 in flight; loading streams of 100 events that lie "
+    "evenly over the whole journal; anonymous memory of the open journal, and the time to "
+    "open it.",
     subjects=(Subject("Microlith", "measured_growth", ours=True),),
-    points=tuple(Point(f"10^{n} events", "once", ("--events", str(10 ** n)), quick=n < 6,
-                       expected_s=10 ** n / 200_000) for n in (4, 5, 6, 7)),
-    tables=(Summary("By age", (
-        ("per_second", "commands a second", "number"), ("load_p50_us", "load of 100 events, p50", "time"),
-        ("load_p99_us", "p99", "time"), ("memory_mb", "memory, MB", "number"),
-        ("open_ms", "open, ms", "number")), growing=True),),
+    points=tuple(
+        Point(
+            f"10^{n} events",
+            "once",
+            ("--events", str(10**n)),
+            quick=n < 6,
+            expected_s=10**n / 200_000,
+        )
+        for n in (4, 5, 6, 7)
+    ),
+    tables=(
+        Summary(
+            "By age",
+            (
+                ("per_second", "commands a second", "number"),
+                ("load_p50_us", "load of 100 events, p50", "time"),
+                ("load_p99_us", "p99", "time"),
+                ("memory_mb", "memory, MB", "number"),
+                ("open_ms", "open, ms", "number"),
+            ),
+            growing=True,
+        ),
+    ),
     reference="Microlith",
     rounds=1,
 )
@@ -277,11 +355,17 @@ COMPILE = Scenario(
     key="compile",
     title="Compile time",
     says="A user's program with one message, one handler and `main`, beside a file that includes "
-         "`<caf/all.hpp>` and nothing else. GCC, no cache.",
+    "`<caf/all.hpp>` and nothing else. GCC, no cache.",
     subjects=(
-        Subject("one message, one handler, main", ours=True, measure=compile_time.of(compile_time.PROGRAM),
-                expected_s=4),
-        Subject("caf/all.hpp alone", measure=compile_time.of(compile_time.INCLUDE_CAF), expected_s=3),
+        Subject(
+            "one message, one handler, main",
+            ours=True,
+            measure=compile_time.of(compile_time.PROGRAM),
+            expected_s=4,
+        ),
+        Subject(
+            "caf/all.hpp alone", measure=compile_time.of(compile_time.INCLUDE_CAF), expected_s=3
+        ),
     ),
     points=(Point("-O0", "once", ("-O0",)), Point("-O2", "once", ("-O2",))),
     tables=(Table("Seconds", "once", ("compile_s",), "s", False),),

@@ -38,7 +38,8 @@ class ScenariosTest(unittest.TestCase):
             for program in {x.program for x in s.subjects if x.program} - {"auth-node"}:
                 folder, _, name = program.partition("_")
                 path = {"measured": f"measured/{name}.cpp", "peer": f"peers/{name}.cpp"}.get(
-                    folder, f"peers/node/{program}")
+                    folder, f"peers/node/{program}"
+                )
                 self.assertTrue(os.path.exists(os.path.join(HERE, "..", path)), path)
 
 

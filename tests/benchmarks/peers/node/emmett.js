@@ -35,7 +35,8 @@ function command(from) {
   } else {
     store = getInMemoryEventStore();
   }
-  const once = (number) => handle(store, `account-user${number}@example.org`, () => register(number));
+  const once = (number) =>
+    handle(store, `account-user${number}@example.org`, () => register(number));
   // Overlapping transactions of its SQLite store end as SQLITE_BUSY: commands take turns.
   let turns = Promise.resolve();
   const in_turn = (number) => (turns = turns.then(() => once(number)));

@@ -83,8 +83,8 @@ function run(from, sync, begin) {
     if (answered === 0) give_up(from.scenario, 'nothing was answered in the time measured');
     const line = JSON.stringify({
       scenario: from.scenario, subject: from.subject || '', in_flight: wanted, rate,
-      operations: answered, seconds: rate ? seconds : (last_end - measured_from) / 1000, p50_us: at(0.5), p99_us: at(0.99), p999_us: at(0.999),
-      unanswered, sync,
+      operations: answered, seconds: rate ? seconds : (last_end - measured_from) / 1000,
+      p50_us: at(0.5), p99_us: at(0.99), p999_us: at(0.999), unanswered, sync,
     });
     process.stdout.write(line + '\n', () => process.exit(0));
   }

@@ -1,8 +1,8 @@
 'use strict';
 
-// The pattern that Microlith's buses are modelled on, with rxmsg's loopback connector in one process:
-// producers and consumers on a command, a query and an event bus; who waits filters the bus for its
-// correlation id, takes the first and sets a time limit. Nothing is stored.
+// The pattern that Microlith's buses are modelled on, with rxmsg's loopback connector in one
+// process: producers and consumers on a command, a query and an event bus; who waits filters the bus
+// for its correlation id, takes the first and sets a time limit. Nothing is stored.
 
 const { createConsumer, createProducer } = require('rxmsg');
 const { createLoopbackConnector } = require('rxmsg/loopback');
