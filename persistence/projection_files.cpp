@@ -1,7 +1,7 @@
+#include <microlith/persistence/internal/data_folder.hpp>
 #include <microlith/persistence/internal/environment_check.hpp>
 #include <microlith/persistence/internal/journal_pages.hpp>
 #include <microlith/persistence/internal/projection_layout.hpp>
-#include <microlith/persistence/owner.hpp>
 #include <microlith/persistence/projection_files.hpp>
 
 #include <fcntl.h>
@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <functional>
 #include <system_error>
 
 namespace microlith {
@@ -62,38 +61,6 @@ stored_projection look_at(const path& folder, const journal_pages& journal) {
   return found;
 }
 
-/// One that is there, by a name that is no way to somewhere else.
-result<path, storage_error> folder_of(const path& data, std::string_view name) {
-  auto folder = data / "projections" / name;
-  bool plain = !name.empty() && name.find('/') == std::string_view::npos && name != "." &&
-               name != ".." && name.find('\0') == std::string_view::npos;
-  std::error_code error;
-  if (plain && std::filesystem::is_directory(folder, error) &&
-      !std::filesystem::is_symlink(folder, error))
-    return folder;
-  return storage_error{storage_error_kind::unusable,
-                       "there is no projection of that name in " + data.string() +
-                           "; `microlith projection ls` lists those that are there"};
-}
-
-result<void, storage_error> changing(const path& data, std::string_view name,
-                                     const std::function<void(const path&)>& change) {
-  auto folder = folder_of(data, name);
-  if (!folder)
-    return folder.error();
-  auto owner = data_owner::acquire(data);
-  if (!owner)
-    return owner.error();
-  try {
-    change(*folder);
-    return {};
-  } catch (const std::system_error& error) {
-    return storage_error{storage_error_kind::unusable,
-                         "cannot change " + folder->string() + ": " + error.code().message() +
-                             ". Mend its permissions, or be its owner"};
-  }
-}
-
 }  // namespace
 
 result<std::vector<stored_projection>, storage_error> stored_projections(const path& data) {
@@ -108,9 +75,10 @@ result<std::vector<stored_projection>, storage_error> stored_projections(const p
     }
     std::sort(folders.begin(), folders.end());
     for (const auto& folder : folders) {
-      // Anew for each: the journal is never behind what was looked at before.
+      // Anew for each: the journal is not far behind what is looked at.
+      journal_pages journal{data / "journal"};
       try {
-        all.push_back(look_at(folder, journal_pages{data / "journal"}));
+        all.push_back(look_at(folder, journal));
       } catch (const page_file_error& unreadable) {
         all.push_back({.name = folder.filename().string(), .problem = unreadable.what()});
       }
@@ -127,11 +95,12 @@ result<std::vector<stored_projection>, storage_error> stored_projections(const p
 }
 
 result<void, storage_error> drop_projection(const path& data, std::string_view name) {
-  return changing(data, name, [](const path& folder) { std::filesystem::remove_all(folder); });
+  return change_folder(data, "projection", name,
+                       [](const path& folder) { std::filesystem::remove_all(folder); });
 }
 
 result<void, storage_error> mark_for_rebuild(const path& data, std::string_view name) {
-  return changing(data, name, [](const path& folder) {
+  return change_folder(data, "projection", name, [](const path& folder) {
     auto mark = folder / rebuild_mark;
     int file = ::open(mark.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (file < 0)

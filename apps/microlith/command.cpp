@@ -1,10 +1,13 @@
 #include "microlith/command.hpp"
 
+#include <microlith/messages/print.hpp>
+
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <iostream>
 
 namespace tool {
@@ -13,6 +16,14 @@ void add_data_option(CLI::App& command, std::filesystem::path& data) {
   command.add_option("--data", data, "Data directory of a node, running or not")
       ->required()
       ->type_name("DIR");
+}
+
+std::string check_count(const std::string& text) {
+  std::uint64_t value = 0;
+  auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (wrong == std::errc{} && end == text.data() + text.size() && !text.empty())
+    return {};
+  return "'" + microlith::print_text(text) + "' is no whole number from 0 on";
 }
 
 int complain(const microlith::storage_error& error) {

@@ -35,9 +35,14 @@ using add_commands = void (*)(CLI::App& group, chosen_command& chosen);
 void add_journal_commands(CLI::App& group, chosen_command& chosen);
 void add_cluster_commands(CLI::App& group, chosen_command& chosen);
 void add_projection_commands(CLI::App& group, chosen_command& chosen);
+void add_subscription_commands(CLI::App& group, chosen_command& chosen);
 
 /// Adds `--data DIR`, which every command wants.
 void add_data_option(CLI::App& command, std::filesystem::path& data);
+
+/// For numbers that count something: why the text is none, or empty. What CLI11 makes of "-1" is a
+/// very large number.
+[[nodiscard]] std::string check_count(const std::string& text);
 
 /// Says on standard error what went wrong; returns the exit code for it.
 [[nodiscard]] int complain(const microlith::storage_error& error);

@@ -22,6 +22,7 @@ struct command_group {
 constexpr command_group groups[] = {
     {"journal", "Look at, check and copy the events of a data directory", add_journal_commands},
     {"projection", "What is derived from the events", add_projection_commands},
+    {"subscription", "Durable subscriptions, and what they hold back", add_subscription_commands},
     {"cluster", "Set up nodes that work together", add_cluster_commands},
 };
 
@@ -31,6 +32,7 @@ Examples:
   microlith journal ls --data /srv/auth --type auth.user_registered_event --json
   microlith journal backup --data /srv/auth --to /backups/today
   microlith projection ls --data /srv/auth          what is derived, and how far it is
+  microlith subscription ls --data /srv/auth        what waits for a person
   microlith journal --help                          the commands of a group
 
 Exit code: 0 fine, 1 found damage, 2 wrong use or could not be done.)";

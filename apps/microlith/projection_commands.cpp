@@ -1,6 +1,7 @@
 // `microlith projection …`: what is derived from the journal, and how to have it derived again.
 
 #include "microlith/command.hpp"
+#include "microlith/data_command.hpp"
 
 #include <microlith/messages/print.hpp>
 #include <microlith/persistence/projection_files.hpp>
@@ -10,6 +11,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -39,10 +41,10 @@ int list_projections(const projection_options& options) {
   auto all = microlith::stored_projections(options.data);
   if (!all)
     return complain(all.error());
-  bool damaged = false;
+  int code = exit_fine;
   boost::json::array json;
   for (const auto& one : *all) {
-    damaged = damaged || one.problem.starts_with("it is damaged");
+    code = std::max(code, code_of(one.problem));
     if (options.json)
       json.push_back({{"name", print_text(one.name)},
                       {"checkpoint", one.checkpoint},
@@ -58,34 +60,25 @@ int list_projections(const projection_options& options) {
   }
   if (options.json)
     std::cout << boost::json::serialize(json) << '\n';
-  auto code = finish_output();
-  return damaged ? exit_damage : code;
+  return std::max(code, finish_output());
+}
+
+int tell(const projection_options& options,
+         const microlith::result<void, microlith::storage_error>& done, const char* what) {
+  if (!done)
+    return complain(done.error());
+  std::cout << print_text(options.name) << what << '\n';
+  return finish_output();
 }
 
 int rebuild_projection(const projection_options& options) {
-  if (auto done = microlith::mark_for_rebuild(options.data, options.name); !done)
-    return complain(done.error());
-  std::cout << print_text(options.name)
-            << " will be rebuilt at the next start; its rows are read until then\n";
-  return finish_output();
+  return tell(options, microlith::mark_for_rebuild(options.data, options.name),
+              " will be rebuilt at the next start; its rows are read until then");
 }
 
 int drop_projection(const projection_options& options) {
-  if (auto done = microlith::drop_projection(options.data, options.name); !done)
-    return complain(done.error());
-  std::cout << print_text(options.name)
-            << " is gone; it is filled from the first event at the next start\n";
-  return finish_output();
-}
-
-CLI::App* add_command(CLI::App& group, chosen_command& chosen, const char* name, const char* what,
-                      const std::shared_ptr<projection_options>& options,
-                      int (*run)(const projection_options&)) {
-  auto* command = group.add_subcommand(name, what);
-  add_data_option(*command, options->data);
-  command->callback(
-      [options, run, &chosen] { chosen.run = [options, run] { return run(*options); }; });
-  return command;
+  return tell(options, microlith::drop_projection(options.data, options.name),
+              " is gone; it is filled from the first event at the next start");
 }
 
 }  // namespace
@@ -96,28 +89,26 @@ Examples:
   microlith projection ls --data /srv/auth
   microlith projection rebuild auth.users --data /srv/auth)");
   auto options = std::make_shared<projection_options>();
-  auto* ls = add_command(group, chosen, "ls", "List projections and how far they are", options,
-                         list_projections);
+  auto* ls = add_data_command(group, chosen, "ls", "List projections and how far they are", options,
+                              list_projections);
   ls->add_flag("--json", options->json, "Print JSON");
   ls->footer("\nExample:\n  microlith projection ls --data /srv/auth --json");
-  auto* rebuild =
-      add_command(group, chosen, "rebuild",
-                  "Have a projection's rows derived again at the next start, beside the old ones",
-                  options, rebuild_projection);
-  rebuild->footer(R"(
+  auto* rebuild = add_data_command(
+      group, chosen, "rebuild",
+      "Have a projection's rows derived again at the next start, beside the old ones", options,
+      rebuild_projection);
+  rebuild->footer(std::string{R"(
 Example:
   microlith projection rebuild auth.users --data /srv/auth
-
-A node that runs has the directory, and this is refused: stop it first.)");
+)"} + while_stopped);
   auto* drop =
-      add_command(group, chosen, "drop",
-                  "Throw a projection's rows away; they are derived again at the next start",
-                  options, drop_projection);
-  drop->footer(R"(
+      add_data_command(group, chosen, "drop",
+                       "Throw a projection's rows away; they are derived again at the next start",
+                       options, drop_projection);
+  drop->footer(std::string{R"(
 Example:
   microlith projection drop auth.users --data /srv/auth
-
-A node that runs has the directory, and this is refused: stop it first.)");
+)"} + while_stopped);
   for (auto* command : {rebuild, drop})
     command->add_option("name", options->name, "As `projection ls` shows it")
         ->required()

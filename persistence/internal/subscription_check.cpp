@@ -2,6 +2,7 @@
 #include <microlith/persistence/internal/environment_check.hpp>
 #include <microlith/persistence/internal/subscription_check.hpp>
 #include <microlith/persistence/internal/subscription_layout.hpp>
+#include <microlith/persistence/internal/subscription_pages.hpp>
 
 #include <algorithm>
 #include <map>
@@ -10,24 +11,6 @@
 namespace microlith::internal {
 
 namespace {
-
-std::span<const std::byte> as_key(std::string_view name) {
-  return std::as_bytes(std::span{name.data(), name.size()});
-}
-
-/// Absent where it has none yet.
-std::optional<subscription_state> read_state(const page_file& file, const page_snapshot& seen) {
-  auto tree = find_tree(file, seen, "state");
-  if (!tree)
-    return std::nullopt;
-  page_cursor cursor{file, seen, *tree};
-  if (!cursor.seek(as_key("state")) || !std::ranges::equal(cursor.key(), as_key("state")))
-    return std::nullopt;
-  auto state = decode_subscription_state(cursor.value());
-  if (!state)
-    throw page_error{"its state does not fit its checksum"};
-  return state;
-}
 
 /// The tables of what is held, in the order of their names: events, then keys.
 class held_walk {
@@ -97,7 +80,7 @@ void check_subscription(const std::filesystem::path& directory, message_id epoch
   std::uint64_t end = 0;
   std::optional<held_walk> held;
   auto result = check_steadily(file, [&](const page_snapshot& seen, environment_check& check) {
-    state = read_state(file, seen);
+    state = subscription_state_in(file, seen);
     // After the look at what is held, so the journal is not behind it.
     end = journal.last_position();
     held.reset();

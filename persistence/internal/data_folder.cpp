@@ -1,0 +1,55 @@
+#include <microlith/persistence/internal/data_folder.hpp>
+#include <microlith/persistence/internal/lmdb.hpp>
+#include <microlith/persistence/owner.hpp>
+
+#include <string>
+#include <system_error>
+
+namespace microlith::internal {
+
+using path = std::filesystem::path;
+
+result<path, storage_error> folder_of(const path& data, std::string_view group,
+                                      std::string_view name) {
+  auto folder = data / (std::string{group} + 's') / name;
+  bool plain = !name.empty() && name.find('/') == std::string_view::npos && name != "." &&
+               name != ".." && name.find('\0') == std::string_view::npos;
+  std::error_code error;
+  if (plain && std::filesystem::is_directory(folder, error) &&
+      !std::filesystem::is_symlink(folder, error))
+    return folder;
+  return storage_error{storage_error_kind::unusable, "there is no " + std::string{group} +
+                                                         " of that name in " + data.string() +
+                                                         "; `microlith " + std::string{group} +
+                                                         " ls` lists those that are there"};
+}
+
+result<void, storage_error> change_folder(const path& data, std::string_view group,
+                                          std::string_view name,
+                                          function_ref<void(const path&)> change) {
+  auto folder = folder_of(data, group, name);
+  if (!folder)
+    return folder.error();
+  auto owner = data_owner::acquire(data);
+  if (!owner)
+    return owner.error();
+  auto refuse = [&](storage_error_kind kind, const std::string& why) {
+    return storage_error{kind, "cannot change " + folder->string() + ": " + why};
+  };
+  try {
+    change(*folder);
+    return {};
+  } catch (const storage_exception& error) {
+    return error.error();
+  } catch (const lmdb_error& error) {
+    bool full = error.out_of_space();
+    return refuse(full ? storage_error_kind::full : storage_error_kind::unusable,
+                  error.what() + std::string{full ? ". Make room, and try again"
+                                                  : ". Mend its permissions, or be its owner"});
+  } catch (const std::system_error& error) {
+    return refuse(storage_error_kind::unusable,
+                  error.code().message() + ". Mend its permissions, or be its owner");
+  }
+}
+
+}  // namespace microlith::internal

@@ -1,0 +1,23 @@
+#include <microlith/persistence/internal/subscription_pages.hpp>
+
+#include <algorithm>
+
+namespace microlith::internal {
+
+std::optional<subscription_state> subscription_state_in(const page_file& file,
+                                                        const page_snapshot& seen) {
+  auto tree = find_tree(file, seen, "state");
+  if (!tree)
+    return std::nullopt;
+  constexpr std::string_view name = "state";
+  auto key = std::as_bytes(std::span{name.data(), name.size()});
+  page_cursor cursor{file, seen, *tree};
+  if (!cursor.seek(key) || !std::ranges::equal(cursor.key(), key))
+    return std::nullopt;
+  auto state = decode_subscription_state(cursor.value());
+  if (!state)
+    throw page_error{"its state does not fit its checksum"};
+  return state;
+}
+
+}  // namespace microlith::internal
