@@ -7,6 +7,10 @@
 // starts, writes or stops meanwhile, and keeps no page from being used again. Damage is located and
 // reported, never served, and never ends in a signal.
 //
+// Where the events of a stream or a conversation are, the index tells, read in the same way; what a
+// node has not merged into it yet, at most two of its merge thresholds, is looked through. Without
+// an index that can be read everything is.
+//
 // The types of events come from the journal: no application code is needed. One thread at a time.
 
 #include <microlith/messages/identity.hpp>
@@ -17,6 +21,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 namespace microlith {
@@ -50,6 +55,24 @@ class journal_reader {
   /// As journal::read.
   [[nodiscard]] result<read_progress, storage_error> read(std::uint64_t from_position,
                                                           read_limits limits, record_visitor visit);
+
+  /// Visits the events of a stream or a conversation from a position on, in order, until the
+  /// visitor has enough.
+  [[nodiscard]] result<void, storage_error> read_stream(std::string_view stream,
+                                                        std::uint64_t from_position,
+                                                        record_visitor visit);
+  [[nodiscard]] result<void, storage_error> read_conversation(correlation_id correlation,
+                                                              std::uint64_t from_position,
+                                                              record_visitor visit);
+
+  /// Where the event with this message id is; 0 where there is none.
+  [[nodiscard]] result<std::uint64_t, storage_error> position_of(message_id event);
+  /// Where the first event is that this append, mostly a command, has written; 0 where there is
+  /// none.
+  [[nodiscard]] result<std::uint64_t, storage_error> first_of_append(message_id append);
+
+  /// Events that had to be read to answer, since it was opened.
+  [[nodiscard]] std::uint64_t events_read() const;
 
  private:
   class state;

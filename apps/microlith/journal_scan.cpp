@@ -30,4 +30,23 @@ std::optional<microlith::storage_error> for_each_event(microlith::journal_reader
   return std::nullopt;
 }
 
+std::optional<microlith::storage_error> for_each_match(microlith::journal_reader& reader,
+                                                       const event_filter& filter,
+                                                       microlith::record_visitor visit) {
+  auto matching = [&](const microlith::record_view& record) {
+    if (record.position > filter.to)
+      return false;
+    return !filter.takes(record) || visit(record);
+  };
+  bool one_stream = !filter.stream.empty() && !filter.stream.ends_with('*');
+  if (!filter.correlation && !one_stream)
+    return for_each_event(reader, filter.from, filter.to, matching);
+  auto done = filter.correlation
+                  ? reader.read_conversation(*filter.correlation, filter.from, matching)
+                  : reader.read_stream(filter.stream, filter.from, matching);
+  if (!done)
+    return done.error();
+  return std::nullopt;
+}
+
 }  // namespace tool

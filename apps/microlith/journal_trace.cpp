@@ -126,6 +126,39 @@ class drawing {
   std::vector<std::string> lines_;
 };
 
+/// Whichever of its ids was given: its own, or that of an event or a command, which the index
+/// knows; that of another message is looked for.
+result<std::optional<correlation_id>, storage_error> conversation_of(journal_reader& reader,
+                                                                     message_id id) {
+  std::optional<correlation_id> found;
+  auto take = [&](const record_view& record) {
+    found = record.correlation;
+    return false;
+  };
+  auto own = reader.read_conversation(correlation_id{id.high, id.low}, 1, take);
+  if (!own)
+    return own.error();
+  for (auto look : {&journal_reader::position_of, &journal_reader::first_of_append}) {
+    if (found)
+      return found;
+    auto position = (reader.*look)(id);
+    if (!position)
+      return position.error();
+    if (*position == 0)
+      continue;
+    if (auto problem = for_each_event(reader, *position, *position, take))
+      return *problem;
+  }
+  auto problem =
+      found ? std::nullopt
+            : for_each_event(reader, 1, reader.last_position(), [&](const record_view& record) {
+                return (record.causation != id && record.root != id) || take(record);
+              });
+  if (problem)
+    return *problem;
+  return found;
+}
+
 }  // namespace
 
 std::vector<std::string> draw_trace(const std::vector<traced_event>& events) {
@@ -139,34 +172,24 @@ int trace_conversation(const trace_options& options) {
   auto reader = journal_reader::open(options.data);
   if (!reader)
     return complain(reader.error());
-  // Whichever of its ids was given.
-  std::optional<correlation_id> correlation;
-  auto last = (*reader)->last_position();
-  auto problem = for_each_event(**reader, 1, last, [&](const record_view& r) {
-    bool is_in = r.id == *id || r.causation == *id || r.root == *id || r.append == *id ||
-                 (r.correlation.high == id->high && r.correlation.low == id->low);
-    if (is_in)
-      correlation = r.correlation;
-    return !is_in;
-  });
-  if (problem)
-    return complain(*problem);
+  auto found = conversation_of(**reader, *id);
+  if (!found)
+    return complain(found.error());
+  const auto& correlation = *found;
   if (!correlation)
     return complain("no event in " + options.data.string() + " belongs to " + options.id);
   event_text text;
   std::vector<traced_event> events;
   boost::json::array json;
-  problem = for_each_event(**reader, 1, last, [&](const record_view& r) {
-    if (r.correlation != *correlation)
-      return true;
+  auto read = (*reader)->read_conversation(*correlation, 1, [&](const record_view& r) {
     events.push_back(
         {r.position, r.id, r.causation, r.time, print_text(r.type->name) + "  " + text.body(r)});
     if (options.json)
       json.push_back(text.json(r));
     return true;
   });
-  if (problem)
-    return complain(*problem);
+  if (!read)
+    return complain(read.error());
   if (options.json) {
     std::cout << boost::json::serialize(json) << '\n';
     return finish_output();

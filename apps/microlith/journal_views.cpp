@@ -107,16 +107,13 @@ int list_events(const list_options& options) {
   event_printer print{options.json};
   std::uint64_t shown = 0;
   bool cut = false;
-  auto problem = for_each_event(**reader, options.filter.from, options.filter.to,
-                                [&](const record_view& record) {
-                                  if (!options.filter.takes(record))
-                                    return true;
-                                  cut = options.limit != 0 && shown == options.limit;
-                                  if (cut)
-                                    return false;
-                                  ++shown;
-                                  return print(record);
-                                });
+  auto problem = for_each_match(**reader, options.filter, [&](const record_view& record) {
+    cut = options.limit != 0 && shown == options.limit;
+    if (cut)
+      return false;
+    ++shown;
+    return print(record);
+  });
   auto code = finish_output();
   if (problem)
     return complain(*problem);
@@ -137,21 +134,21 @@ int show_event(const show_options& options) {
   if (!is_position && !id)
     return complain("'" + print_text(options.which) +
                     "' is neither a position nor an id of 36 characters");
-  auto from = is_position ? position : 1;
-  auto to = is_position ? position : (*reader)->last_position();
+  if (!is_position) {
+    auto at = (*reader)->position_of(*id);
+    if (!at)
+      return complain(at.error());
+    position = *at;
+  }
   event_text text;
   bool found = false;
-  auto problem = position == 0 && is_position
-                     ? std::nullopt
-                     : for_each_event(**reader, from, to, [&](const record_view& record) {
-                         if (id && record.id != *id)
-                           return true;
-                         found = true;
-                         std::cout
-                             << (options.json ? boost::json::serialize(text.json(record)) + '\n'
-                                              : text.paragraph(record));
-                         return false;
-                       });
+  auto show = [&](const record_view& record) {
+    found = true;
+    std::cout << (options.json ? boost::json::serialize(text.json(record)) + '\n'
+                               : text.paragraph(record));
+    return false;
+  };
+  auto problem = position == 0 ? std::nullopt : for_each_event(**reader, position, position, show);
   if (problem)
     return complain(*problem);
   if (!found)
