@@ -1,5 +1,7 @@
 #include "microlith/event_filter.hpp"
 
+#include "microlith/command.hpp"
+
 #include <microlith/messages/time_text.hpp>
 
 #include <CLI/CLI.hpp>
@@ -72,8 +74,8 @@ bool event_filter::takes(const microlith::record_view& record) const {
 }
 
 void add_filter_options(CLI::App& command, event_filter& to) {
-  command.add_option("--from", to.from, "First position")->type_name("N");
-  command.add_option("--to", to.to, "Last position")->type_name("N");
+  command.add_option("--from", to.from, "First position")->type_name("N")->check(check_count);
+  command.add_option("--to", to.to, "Last position")->type_name("N")->check(check_count);
   command.add_option("--stream", to.stream, "Events of this stream; NAME* takes all that begin so")
       ->type_name("NAME");
   command.add_option("--type", to.type, "Events of this type; NAME* takes all that begin so")

@@ -33,13 +33,17 @@ void add_ls(CLI::App& group, chosen_command& chosen) {
   add_data_option(*command, options->data);
   add_filter_options(*command, options->filter);
   command->add_option("--limit", options->limit, "At most so many; 0: all of them")
-      ->option_text("N [100]");
+      ->option_text("N [100]")
+      ->check(check_count);
   command->add_flag("--json", options->json, "Print JSON, an event a line");
   command->footer(R"(
 Examples:
   microlith journal ls --data /srv/auth --from 1000 --limit 20
   microlith journal ls --data /srv/auth --stream 'auth.user/*' --since 2h
-  microlith journal ls --data /srv/auth --type auth.user_logged_in_event --json)");
+  microlith journal ls --data /srv/auth --type auth.user_logged_in_event --json
+
+Quick in a journal of any size: --from and --to, one --stream (without *), --correlation. The other
+filters look through all events in between.)");
   command->callback(
       [options, &chosen] { chosen.run = [options] { return list_events(*options); }; });
 }
@@ -55,7 +59,9 @@ void add_show(CLI::App& group, chosen_command& chosen) {
   command->footer(R"(
 Examples:
   microlith journal show 17 --data /srv/auth
-  microlith journal show 018f0e5a-7c3b-7abc-9def-0123456789ab --data /srv/auth --json)");
+  microlith journal show 018f0e5a-7c3b-7abc-9def-0123456789ab --data /srv/auth --json
+
+Quick in a journal of any size.)");
   command->callback(
       [options, &chosen] { chosen.run = [options] { return show_event(*options); }; });
 }
@@ -67,6 +73,7 @@ void add_tail(CLI::App& group, chosen_command& chosen) {
   add_filter_options(*command, options->filter);
   command->add_option("-n,--events", options->events, "So many of the last")
       ->option_text("N [10]")
+      ->check(check_count)
       ->check(CLI::Range(std::uint64_t{0}, max_tail_events));
   command->add_flag("-f,--follow", options->follow, "Go on until interrupted");
   command->add_flag("--json", options->json, "Print JSON, an event a line");
@@ -88,7 +95,10 @@ void add_trace(CLI::App& group, chosen_command& chosen) {
   command->add_flag("--json", options->json, "Print the events as a JSON array");
   command->footer(R"(
 Example:
-  microlith journal trace 018f0e5a-7c3b-7abc-9def-0123456789ab --data /srv/auth)");
+  microlith journal trace 018f0e5a-7c3b-7abc-9def-0123456789ab --data /srv/auth
+
+Quick in a journal of any size, given the id of the conversation, of an event, or of a command that
+has caused events. Other messages of it are looked for among all events.)");
   command->callback(
       [options, &chosen] { chosen.run = [options] { return trace_conversation(*options); }; });
 }

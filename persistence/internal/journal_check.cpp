@@ -33,6 +33,8 @@ journal_check::journal_check(const std::filesystem::path& directory,
       witness_{read_witness(directory / "witness")} {
   try {
     pages_.emplace(directory);
+  } catch (const other_format&) {
+    throw;
   } catch (const storage_exception& error) {
     bool had_events = witness_ && witness_->position > 0;
     if (error.error().kind != storage_error_kind::damaged && !had_events)

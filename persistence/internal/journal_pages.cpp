@@ -115,10 +115,10 @@ void journal_pages::look() {
         {storage_error_kind::unusable,
          "data.mdb in " + directory_.string() + " is no journal, or one that was never finished"}};
   if (meta->format != journal_format)
-    throw storage_exception{{storage_error_kind::unusable,
-                             "the journal in " + directory_.string() + " has format " +
-                                 std::to_string(meta->format) + ", this program knows " +
-                                 std::to_string(journal_format) + ": use a newer program"}};
+    throw other_format{{storage_error_kind::unusable,
+                        "the journal in " + directory_.string() + " has format " +
+                            std::to_string(meta->format) + ", this program knows " +
+                            std::to_string(journal_format) + ": use a newer program"}};
   meta_ = *meta;
   if (!state && records_.root != no_page)
     throw storage_exception{damaged("its state is missing")};

@@ -21,6 +21,12 @@
 
 namespace microlith::internal {
 
+/// It is a journal, whole or not, and of another program version: nothing can be said of it here.
+class other_format : public storage_exception {
+ public:
+  using storage_exception::storage_exception;
+};
+
 class journal_pages {
  public:
   /// Of the folder that holds data.mdb. Throws storage_exception where it holds no journal.

@@ -57,7 +57,9 @@ page_tree tree_from(const std::byte* raw) {
 }  // namespace
 
 page_file_error::page_file_error(int code, const std::string& attempted)
-    : std::runtime_error{attempted + ": " + std::generic_category().message(code)}, code_{code} {}
+    : std::runtime_error{attempted + ": " + std::generic_category().message(code) +
+                         (code == EACCES ? ". Mend its permissions, or be its owner" : "")},
+      code_{code} {}
 
 page_file::page_file(std::filesystem::path file)
     : path_{std::move(file)}, file_{::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)} {
