@@ -94,6 +94,11 @@ class link_proxy {
     stalled_[which] = on;
     wake();
   }
+  /// Nothing goes this way from now on, on new connections neither.
+  void hold(direction which, bool on) {
+    held_[which] = on;
+    wake();
+  }
 
  private:
   struct pair {
@@ -108,7 +113,7 @@ class link_proxy {
       std::vector<pollfd> waiting{{wake_[0], POLLIN, 0}, {listening_, POLLIN, 0}};
       for (const auto& one : pairs_)
         for (int side = 0; side < 2; ++side)
-          waiting.push_back({one.stalled[side] ? -1 : one.ends[side], POLLIN, 0});
+          waiting.push_back({one.stalled[side] || held_[side] ? -1 : one.ends[side], POLLIN, 0});
       ::poll(waiting.data(), waiting.size(), -1);
       char ignored[16];
       while (::read(wake_[0], ignored, sizeof ignored) > 0) {
@@ -126,7 +131,7 @@ class link_proxy {
       for (std::size_t i = 0; i < pairs_.size(); ++i) {
         bool fine = !cut;
         for (std::size_t side = 0; side < 2 && fine; ++side)
-          if (waiting[2 + 2 * i + side].revents != 0 && !pairs_[i].stalled[side])
+          if (waiting[2 + 2 * i + side].revents != 0 && !pairs_[i].stalled[side] && !held_[side])
             fine = carry(pairs_[i].ends[side], pairs_[i].ends[1 - side]);
         if (fine)
           kept.push_back(pairs_[i]);
@@ -173,6 +178,7 @@ class link_proxy {
   std::atomic<bool> ended_{false};
   std::atomic<bool> cut_{false};
   std::atomic<bool> stalled_[2]{false, false};
+  std::atomic<bool> held_[2]{false, false};
   bool was_stalled_[2] = {false, false};
   std::vector<pair> pairs_;
   std::thread worker_;
