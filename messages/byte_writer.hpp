@@ -115,9 +115,13 @@ template <class T>
 
 class byte_writer : public cereal::OutputArchive<byte_writer> {
  public:
+  byte_writer() : OutputArchive{this} {}
+
   /// Writes from the beginning of `room`, which has `encoded_size` bytes of what will be written.
-  explicit byte_writer(std::span<std::byte> room)
-      : OutputArchive{this}, next_{room.data()}, end_{room.data() + room.size()} {}
+  void begin(std::span<std::byte> room) {
+    next_ = room.data();
+    end_ = room.data() + room.size();
+  }
 
   [[nodiscard]] std::size_t left() const { return static_cast<std::size_t>(end_ - next_); }
 
@@ -201,8 +205,8 @@ class byte_writer : public cereal::OutputArchive<byte_writer> {
     }
   }
 
-  std::byte* next_;
-  std::byte* end_;
+  std::byte* next_ = nullptr;
+  std::byte* end_ = nullptr;
 };
 
 /// What cereal calls for a described struct.

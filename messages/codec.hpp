@@ -25,7 +25,9 @@ void encode_to(bytes& out, const T& value) {
   const auto before = out.size();
   const auto size = encoded_size(value);
   out.resize(before + size);
-  byte_writer writer{std::span{out}.subspan(before)};
+  // Making an archive costs more than writing a small message.
+  thread_local byte_writer writer;
+  writer.begin(std::span{out}.subspan(before));
   writer(value);
   assert(writer.left() == 0);
 }

@@ -48,6 +48,37 @@ BOOST_AUTO_TEST_CASE(a_reader_that_attends_is_not_rung) {
   BOOST_TEST(waiting.push(2));
 }
 
+BOOST_AUTO_TEST_CASE(what_is_pushed_together_comes_in_order_after_what_waits) {
+  messages_for<int> waiting;
+  std::vector<int> some{1, 2};
+  BOOST_TEST(waiting.push_all(some));
+  BOOST_TEST(some.empty());
+  some = {3, 4};
+  BOOST_TEST(!waiting.push_all(some));
+  BOOST_TEST(some.empty());
+  for (int expected = 1; expected <= 4; ++expected)
+    BOOST_TEST(*waiting.next() == expected);
+  BOOST_TEST(waiting.next() == nullptr);
+  some = {5};
+  BOOST_TEST(waiting.push_all(some));
+}
+
+BOOST_AUTO_TEST_CASE(a_closed_inbox_leaves_what_comes_to_whoever_brings_it) {
+  using microlith::internal::pushed;
+  messages_for<std::unique_ptr<int>> waiting;
+  auto one = std::make_unique<int>(1);
+  auto two = std::make_unique<int>(2);
+  auto three = std::make_unique<int>(3);
+  BOOST_TEST((waiting.push_unless_closed(one) == pushed::must_ring));
+  BOOST_TEST((waiting.push_unless_closed(two) == pushed::quietly));
+  waiting.close();
+  BOOST_TEST((waiting.push_unless_closed(three) == pushed::not_at_all));
+  BOOST_REQUIRE(three);
+  BOOST_TEST(**waiting.next() == 1);
+  BOOST_TEST(**waiting.next() == 2);
+  BOOST_TEST(waiting.next() == nullptr);
+}
+
 BOOST_AUTO_TEST_CASE(nothing_is_lost_and_every_thread_keeps_its_order) {
   constexpr int threads = 4;
   constexpr int each = 20'000;

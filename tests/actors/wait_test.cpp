@@ -1,3 +1,4 @@
+#include "ending.hpp"
 #include "samples.hpp"
 #include "support/node.hpp"
 
@@ -5,32 +6,9 @@ using namespace microlith;
 using namespace samples;
 using namespace std::chrono_literals;
 using test::answered;
+using test::ending;
 using test::failure_of;
 using test::running_node;
-
-namespace {
-
-// What a wait that names a function has ended with, how often, and at which time.
-template <class... Ts>
-struct ending {
-  int count = 0;
-  std::optional<answer<Ts...>> got;
-
-  auto function() {
-    // A node that stops ends the waits of a test that is over.
-    return [this, alive = std::weak_ptr<int>{alive_}](const answer<Ts...>& a) {
-      if (alive.expired())
-        return;
-      ++count;
-      got = a;
-    };
-  }
-
- private:
-  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
-};
-
-}  // namespace
 
 BOOST_AUTO_TEST_SUITE(wait)
 
