@@ -1,4 +1,5 @@
 #include <microlith/persistence/internal/id_table.hpp>
+#include <microlith/persistence/internal/slot_growth.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -38,19 +39,9 @@ void id_table::clear() {
 }
 
 void id_table::grow() {
-  auto old = std::exchange(slots_, make_slots<slot>(slot_count_ * 2));
-  auto old_count = std::exchange(slot_count_, slot_count_ * 2);
-  used_ = 0;
-  for (std::size_t from = 0; from < old_count; ++from) {
-    auto moved = old[from];
-    if (moved.number == 0 || moved.number == vacant)
-      continue;
-    auto i = place(moved.tag);
-    while (slots_[i].number != 0)
-      i = (i + 1) & (slot_count_ - 1);
-    slots_[i] = moved;
-    ++used_;
-  }
+  used_ = double_slots(
+      slots_, slot_count_, [](const slot& s) { return s.number != 0 && s.number != vacant; },
+      [](const slot& s) { return s.number == 0; }, [&](const slot& s) { return place(s.tag); });
 }
 
 }  // namespace microlith::internal

@@ -1,6 +1,7 @@
 #include <microlith/persistence/internal/byte_order.hpp>
 #include <microlith/persistence/internal/data_file.hpp>
 #include <microlith/persistence/internal/directory.hpp>
+#include <microlith/persistence/internal/journal_damage.hpp>
 #include <microlith/persistence/internal/journal_file.hpp>
 #include <microlith/persistence/internal/journal_layout.hpp>
 
@@ -152,12 +153,7 @@ journal_file::~journal_file() {
 }
 
 storage_error journal_file::damaged(const std::string& what, std::uint64_t position) const {
-  std::string text = position == 0 ? "the journal" : "event " + std::to_string(position);
-  text += " in " + directory_.string() + " is damaged: " + what +
-          ". Stop the node and restore a backup";
-  if (position > 1)
-    text += "; the events before it can be read";
-  return {storage_error_kind::damaged, std::move(text), position};
+  return damaged_journal(directory_, what, position);
 }
 
 void journal_file::create() {

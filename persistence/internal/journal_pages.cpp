@@ -1,4 +1,5 @@
 #include <microlith/persistence/internal/byte_order.hpp>
+#include <microlith/persistence/internal/journal_damage.hpp>
 #include <microlith/persistence/internal/journal_pages.hpp>
 #include <microlith/persistence/internal/type_registry.hpp>
 #include <microlith/persistence/internal/witness.hpp>
@@ -41,12 +42,7 @@ journal_pages::journal_pages(const std::filesystem::path& directory)
 }
 
 storage_error journal_pages::damaged(const std::string& what, std::uint64_t position) const {
-  std::string text = position == 0 ? "the journal" : "event " + std::to_string(position);
-  text += " in " + directory_.string() + " is damaged: " + what +
-          ". Stop the node and restore a backup";
-  if (position > 1)
-    text += "; the events before it can be read";
-  return {storage_error_kind::damaged, std::move(text), position};
+  return damaged_journal(directory_, what, position);
 }
 
 void journal_pages::refresh() {

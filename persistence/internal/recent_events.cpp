@@ -1,4 +1,5 @@
 #include <microlith/persistence/internal/recent_events.hpp>
+#include <microlith/persistence/internal/slot_growth.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -129,19 +130,10 @@ const recent_event* recent_events::find_append(message_id append) {
 }
 
 void recent_events::grow_streams() {
-  auto old = std::exchange(streams_, make_slots<stream_slot>(stream_slots_ * 2));
-  auto old_slots = std::exchange(stream_slots_, stream_slots_ * 2);
-  streams_used_ = 0;
-  for (std::size_t from = 0; from < old_slots; ++from) {
-    auto slot = old[from];
-    if (slot.last == 0 || slot.last == vacant)
-      continue;
-    auto i = first_slot(events_[slot.last - 1].stream);
-    while (streams_[i].last != 0)
-      i = (i + 1) & (stream_slots_ - 1);
-    streams_[i] = slot;
-    ++streams_used_;
-  }
+  streams_used_ = double_slots(
+      streams_, stream_slots_, [](const stream_slot& s) { return s.last != 0 && s.last != vacant; },
+      [](const stream_slot& s) { return s.last == 0; },
+      [&](const stream_slot& s) { return first_slot(events_[s.last - 1].stream); });
 }
 
 const recent_event* recent_events::last_of(const stream_key& stream, std::uint64_t position) const {

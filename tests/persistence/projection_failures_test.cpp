@@ -1,7 +1,7 @@
 // What becomes of an event that a projection cannot apply, as it declares.
 
+#include "persistence/projection_fixture.hpp"
 #include "persistence/samples.hpp"
-#include "support/temporary_directory.hpp"
 
 #include <microlith/persistence/memory_journal.hpp>
 #include <microlith/persistence/projection_store.hpp>
@@ -25,9 +25,7 @@ BOOST_DESCRIBE_STRUCT(size_row, (), (size))
 
 constexpr table<std::string, size_row> sizes{"sizes"};
 
-struct fixture {
-  test::temporary_directory directory;
-  std::unique_ptr<journal> source = make_memory_journal();
+struct fixture : projection_fixture {
   unsigned failures_left = 1'000'000;
 
   // Writes a row and then fails where the size is 13.
@@ -42,20 +40,6 @@ struct fixture {
       }
     });
     return p;
-  }
-
-  std::unique_ptr<projection_store> open(projection_group group) {
-    auto opened = projection_store::open(std::move(group),
-                                         {.directory = directory.path(), .sync = false}, *source);
-    if (!opened)
-      BOOST_FAIL(opened.error().text);
-    return std::move(*opened);
-  }
-
-  void make(std::string name, std::uint32_t size) {
-    append_request request;
-    request.events.push_back({made(std::move(name), size), ""});
-    append_ok(*source, request);
   }
 
   static catch_up_progress step(projection_store& store, const journal& from,

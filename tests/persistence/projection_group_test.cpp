@@ -1,5 +1,5 @@
+#include "persistence/projection_fixture.hpp"
 #include "persistence/samples.hpp"
-#include "support/temporary_directory.hpp"
 
 #include <microlith/persistence/memory_journal.hpp>
 #include <microlith/persistence/projection_store.hpp>
@@ -46,22 +46,7 @@ projection sizes_projection() {
   return p;
 }
 
-struct fixture {
-  test::temporary_directory directory;
-  std::unique_ptr<journal> source = make_memory_journal();
-
-  std::unique_ptr<projection_store> open(projection_group group) {
-    auto opened = projection_store::open(std::move(group),
-                                         {.directory = directory.path(), .sync = false}, *source);
-    if (!opened)
-      BOOST_FAIL(opened.error().text);
-    return std::move(*opened);
-  }
-  void make(std::string name, std::uint32_t size) {
-    append_request request;
-    request.events.push_back({made(std::move(name), size), ""});
-    append_ok(*source, request);
-  }
+struct fixture : projection_fixture {
   /// How many names and sizes a reader sees at once.
   static std::pair<std::uint64_t, std::uint64_t> counts(const projection_store& store) {
     return store.read([](const read_transaction& t) {

@@ -1,4 +1,5 @@
 #include "persistence/samples.hpp"
+#include "persistence/thing_rows.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <microlith/persistence/journal_reader.hpp>
@@ -17,22 +18,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct thing_row {
-  std::uint32_t size = 0;
-};
-BOOST_DESCRIBE_STRUCT(thing_row, (), (size))
-
-constexpr table<std::string, thing_row> things{"things"};
-
-projection thing_rows() {
-  projection p{"sample.things", 1};
-  p.keeps(things);
-  p.on<sample::thing_made_event>([](const sample::thing_made_event& e, write_transaction& t) {
-    things.put(t, e.name, {e.size});
-  });
-  return p;
-}
-
 /// A data directory with everything that a stopped node leaves: a merged index, rows, long events.
 class sample_data {
  public:
@@ -46,7 +31,7 @@ class sample_data {
     BOOST_REQUIRE(j->merge_now());
     sample::append_ok(*j, sample::to_stream("thing/last"));
     last_ = j->last_position();
-    auto store = projection_store::open(thing_rows(), {.directory = path()}, *j);
+    auto store = projection_store::open(sample::thing_rows(), {.directory = path()}, *j);
     BOOST_REQUIRE(store);
     BOOST_REQUIRE((*store)->catch_up(*j));
   }

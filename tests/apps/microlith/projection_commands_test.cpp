@@ -1,4 +1,5 @@
 #include "apps/microlith/tool.hpp"
+#include "persistence/thing_rows.hpp"
 
 #include <microlith/persistence/owner.hpp>
 #include <microlith/persistence/projection_store.hpp>
@@ -13,24 +14,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct thing_row {
-  std::uint32_t size = 0;
-};
-BOOST_DESCRIBE_STRUCT(thing_row, (), (size))
-
-constexpr table<std::string, thing_row> things{"things"};
-
-projection thing_rows() {
-  projection p{"sample.things", 1};
-  p.keeps(things);
-  p.on<sample::thing_made_event>([](const sample::thing_made_event& e, write_transaction& t) {
-    things.put(t, e.name, {e.size});
-  });
-  return p;
-}
-
 std::unique_ptr<projection_store> store_in(const fs::path& data, const journal& source) {
-  auto opened = projection_store::open(thing_rows(), {.directory = data, .sync = false}, source);
+  auto opened =
+      projection_store::open(sample::thing_rows(), {.directory = data, .sync = false}, source);
   BOOST_REQUIRE(opened);
   return std::move(*opened);
 }

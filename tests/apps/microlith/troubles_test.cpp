@@ -2,6 +2,7 @@
 // it complains one line that says what to do.
 
 #include "apps/microlith/tool.hpp"
+#include "persistence/thing_rows.hpp"
 
 #include <microlith/persistence/internal/journal_layout.hpp>
 #include <microlith/persistence/internal/lmdb.hpp>
@@ -66,12 +67,6 @@ void check_one_line(const microlith::test::child_process::ending& end, const wor
   BOOST_TEST(lines_of(end.err).size() == 1U, text_of(command) << end.err);
 }
 
-struct thing_row {
-  std::uint32_t size = 0;
-};
-BOOST_DESCRIBE_STRUCT(thing_row, (), (size))
-constexpr table<std::string, thing_row> things{"things"};
-
 /// A journal with rows and a parked key, as a stopped node leaves it.
 struct fixture {
   microlith::test::temporary_directory directory;
@@ -82,12 +77,8 @@ struct fixture {
     auto journal = tool::test::journal_in(data);
     if (events != 0)
       sample::append_ok(*journal, sample::to_stream("thing", events));
-    projection p{"sample.things", 1};
-    p.keeps(things).on<sample::thing_made_event>(
-        [](const sample::thing_made_event& e, write_transaction& t) {
-          things.put(t, e.name, {e.size});
-        });
-    auto rows = projection_store::open(p, {.directory = data, .sync = false}, *journal);
+    auto rows =
+        projection_store::open(sample::thing_rows(), {.directory = data, .sync = false}, *journal);
     BOOST_REQUIRE((rows.has_value() && (*rows)->catch_up(*journal).has_value()));
     auto store = subscription_store::open("mails", {.directory = data, .sync = false}, *journal);
     BOOST_REQUIRE(store.has_value());
