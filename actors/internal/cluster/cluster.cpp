@@ -28,6 +28,8 @@ cluster::cluster(runtime& node, cluster_setup setup) : runtime_{node}, setup_{st
     added->carries_secrets = setup_.file.tls || (self.is_loopback() && each.is_loopback());
     peers_.emplace(name, std::move(added));
   }
+  // Anywhere: what a peer still says to the process that was here before means nothing to this one.
+  last_ticket_.store(message_id::make().low);
 }
 
 cluster::~cluster() = default;

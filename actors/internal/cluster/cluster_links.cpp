@@ -2,6 +2,7 @@
 
 #include <microlith/actors/internal/cluster/cluster_start.hpp>
 #include <microlith/actors/internal/link/broker_links.hpp>
+#include <microlith/actors/internal/link/certificate.hpp>
 
 #include <caf/io/middleman.hpp>
 
@@ -21,6 +22,13 @@ result<std::unique_ptr<links>, storage_error> make_links(
   }
   if (setup.file.tls) {
     auto files = setup.file.tls_of(setup.node);
+    if (auto bad = problem_with_certificate(files.certificate, setup.node); !bad.empty())
+      return storage_error{
+          .kind = storage_error_kind::unusable,
+          .text = "cannot use the certificate " + files.certificate.string() + " for node " +
+                  setup.node + ": " + bad +
+                  "; no other node would accept it. Name one that is this node's in [tls] of the "
+                  "cluster file"};
     options.tls = link_tls{files.certificate, files.key, files.authority};
   } else {
     options.secret_file = setup.file.secret;

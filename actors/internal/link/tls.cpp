@@ -1,8 +1,8 @@
+#include <microlith/actors/internal/link/certificate.hpp>
 #include <microlith/actors/internal/link/tls.hpp>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <limits>
@@ -171,25 +171,7 @@ void tls_channel::take_output(link_bytes& cipher) {
 bool tls_channel::names(std::string_view node) const {
   std::unique_ptr<X509, decltype(&X509_free)> certificate{SSL_get1_peer_certificate(tls_of(tls_)),
                                                           &X509_free};
-  if (!certificate || node.empty())
-    return false;
-  std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)> names{
-      static_cast<GENERAL_NAMES*>(
-          X509_get_ext_d2i(certificate.get(), NID_subject_alt_name, nullptr, nullptr)),
-      &GENERAL_NAMES_free};
-  if (!names)
-    return false;
-  // Letter by letter, in the subject alternative names alone: no wildcards, no common name.
-  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
-    const auto* one = sk_GENERAL_NAME_value(names.get(), i);
-    if (one->type != GEN_DNS)
-      continue;
-    std::string_view text{reinterpret_cast<const char*>(ASN1_STRING_get0_data(one->d.dNSName)),
-                          static_cast<std::size_t>(ASN1_STRING_length(one->d.dNSName))};
-    if (text == node)
-      return true;
-  }
-  return false;
+  return certificate_names(certificate.get(), node);
 }
 
 }  // namespace microlith::internal

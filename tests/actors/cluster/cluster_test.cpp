@@ -206,6 +206,33 @@ BOOST_AUTO_TEST_CASE(doing_it_again_with_the_same_id_does_it_once) {
   BOOST_TEST(at.nodes.open_ends() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_peer_says_to_the_process_before_means_nothing_to_the_next_one) {
+  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.accounts"}}, {"c", {}}}};
+  nodes.start("a", {accounts()});
+  auto& b = nodes.start("b", {accounts()});
+  for (const char* owner : {"ann", "bob"})
+    BOOST_TEST(!b.commands().dispatch_and_wait<account_opened>(open_account{owner}).failed());
+  // b cannot end what c has asked for, until c is another process.
+  auto& before = nodes.start("c", {accounts()});
+  nodes.network->freeze("a");
+  BOOST_TEST(before.commands().dispatch(deposit{"ann", 1}).has_value());
+  while (b.statistics().in_flight.at("appends elsewhere") == 0)
+    BOOST_REQUIRE(nodes.network->step());
+  nodes.kill("c");
+  auto& c = nodes.start("c", {accounts()});
+  std::vector<std::uint64_t> ends;
+  c.commands().dispatch_and_wait<accepted>(deposit{"bob", 1}, 1h, [&](const answer<accepted>& a) {
+    const auto* end = a.get_if<accepted>();
+    ends.push_back(end != nullptr ? end->position : 0);
+  });
+  nodes.run();
+  nodes.network->thaw("a");
+  nodes.run();
+  // The third event is what the process before had asked for.
+  BOOST_TEST(ends == std::vector<std::uint64_t>{4}, boost::test_tools::per_element());
+  BOOST_TEST(nodes.open_ends() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_link_that_is_cut_refuses_at_once_and_loses_nothing) {
   started_three at;
   auto& c = at.nodes["c"];

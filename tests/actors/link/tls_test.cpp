@@ -3,6 +3,7 @@
 #include "running_links.hpp"
 #include "simulated_network.hpp"
 
+#include <microlith/actors/internal/link/certificate.hpp>
 #include <microlith/actors/internal/link/tls.hpp>
 
 #include <fstream>
@@ -161,6 +162,17 @@ BOOST_AUTO_TEST_CASE(files_that_do_not_fit_are_refused_with_words) {
   auto garbled = files;
   garbled.authority = of.write("garbled.pem", "nonsense");
   BOOST_TEST(problem_of(garbled).find("cannot use the authority") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_others_would_not_accept_of_a_node_is_known_before) {
+  authority of;
+  auto problem_of = [&](const std::string& node, tool::validity valid) {
+    return internal::problem_with_certificate(of.files_of(node, valid).certificate, "a");
+  };
+  BOOST_TEST(problem_of("a", days_from_now(-1, 1)) == "");
+  BOOST_TEST(problem_of("b", days_from_now(-1, 1)) == "no subject alternative name of it is DNS:a");
+  BOOST_TEST(problem_of("a", days_from_now(-2, -1)) == "it has expired");
+  BOOST_TEST(problem_of("a", days_from_now(1, 2)) == "it is not valid yet");
 }
 
 BOOST_AUTO_TEST_CASE(connections_cut_in_the_middle_of_what_is_encrypted_heal) {
