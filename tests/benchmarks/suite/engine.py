@@ -151,6 +151,7 @@ class Engine:
 
     def _fail(self, scenario, subject, reason):
         self.failed[(scenario.key, subject.name)] = reason
+        self.figures.drop(scenario.key, subject.name)
         self._progress.say(f"{scenario.key}: {subject.name} is left out: {reason}")
 
     def _binary(self, subject):

@@ -86,6 +86,13 @@ class EngineTest(unittest.TestCase):
         engine = self.run_suite(scenario(Subject("a", "p"), Subject("b", "p")), rounds=2)
         self.assertEqual([r["subject"] for r in engine.figures.rows], ["b", "a", "a", "b"])
 
+    def test_who_fails_in_a_later_round_has_no_row(self):
+        self.program("good", f"echo '{FIGURES % (7, 0)}'")
+        self.program("fickle", f"mkdir {self.directory}/once || exit 1; echo '{FIGURES % (7, 0)}'")
+        engine = self.run_suite(scenario(Subject("a", "good"), Subject("b", "fickle")), rounds=3)
+        self.assertIn(("s", "b"), engine.failed)
+        self.assertEqual([r["subject"] for r in engine.figures.rows], ["a", "a", "a"])
+
     def test_a_program_that_fails_is_named_with_what_it_said(self):
         self.program("good", f"echo '{FIGURES % (7, 0)}'")
         self.program("bad", "echo disk on fire >&2; exit 3")

@@ -37,7 +37,17 @@ def file_system_of(directory):
     return kind
 
 
-def described(scratch, root):
+def flags_of(programs):
+    """What a build in CMake's directory above `programs` was compiled with."""
+    cache = _read(os.path.join(programs, "../CMakeCache.txt"))
+    flags = re.search(r"^CMAKE_CXX_FLAGS_RELEASE:\w+=(.*)$", cache, re.MULTILINE)
+    whole = re.search(r"^CMAKE_INTERPROCEDURAL_OPTIMIZATION:\w+=ON$", cache, re.MULTILINE)
+    if not flags:
+        return ""
+    return flags.group(1) + (", link-time optimization" if whole else ", no link-time optimization")
+
+
+def described(scratch, root, programs):
     model = re.search(r"model name\s*: (.*)", _read("/proc/cpuinfo"))
     memory = re.search(r"MemTotal:\s*(\d+)", _read("/proc/meminfo"))
     name = re.search(r'PRETTY_NAME="(.*)"', _read("/etc/os-release"))
@@ -46,6 +56,6 @@ def described(scratch, root):
         "memory": f"{int(memory.group(1)) / 1048576:.0f} GiB" if memory else "unknown",
         "system": f"{name.group(1) if name else platform.system()}, Linux {platform.release()}",
         "file system": file_system_of(scratch),
-        "compiler": _first_line("g++", "--version"),
+        "compiler": ", ".join(filter(None, (_first_line("g++", "--version"), flags_of(programs)))),
         "commit": _first_line("git", "-C", root, "describe", "--always", "--dirty"),
     }
