@@ -3,9 +3,11 @@
 import os
 import shutil
 import subprocess
+import sys
 
 from .figures import Figures, with_rate
 from .processes import Failed, fresh_directory, measurement
+from .progress import Progress
 
 PROGRAM_LIMIT_S = 60  # and three times what it is expected to take
 REPLAY_EVENTS = 200_000
@@ -18,7 +20,7 @@ OFFERED_SHARE = 0.8
 class Engine:
     """`left_out` and `failed` name subjects with reasons: not installed, and died."""
 
-    def __init__(self, processes, servers, scratch, programs, node, seconds, quick, progress):
+    def __init__(self, processes, servers, scratch, programs, node, seconds, quick):
         self.figures = Figures()
         self.left_out = {}
         self.failed = {}
@@ -29,7 +31,7 @@ class Engine:
         self.seconds = seconds
         self.quick = quick
         self.servers = servers
-        self._progress = progress
+        self.progress = None
 
     def missing(self, subject):
         """Why a subject cannot be measured here; None if it can."""
@@ -39,27 +41,47 @@ class Engine:
         if subject.program.endswith(".js"):
             return self.node.missing()
         if subject.program and not os.path.exists(self._binary(subject)):
-            return "its client library is not installed"
+            return f"{subject.program} is not built: its client library is not installed"
         return None
 
-    def run(self, scenario, rounds):
-        subjects = []
-        for subject in scenario.subjects:
-            reason = self.missing(subject)
-            if reason:
-                self.left_out[(scenario.key, subject.name)] = reason
-            else:
-                subjects.append(subject)
+    def run(self, scenarios, rounds, out=sys.stderr):
+        """All of them, each as many rounds as it asks for, or `rounds`."""
+        for scenario in scenarios:
+            for subject in scenario.subjects:
+                reason = self.missing(subject)
+                if reason:
+                    self.left_out[(scenario.key, subject.name)] = reason
+        self.progress = Progress(
+            [
+                self.seconds * 1.25 + 0.3 + subject.expected_s + point.expected_s
+                for scenario in scenarios
+                for _ in range(scenario.rounds or rounds)
+                for point in self._points(scenario)
+                for subject in self._subjects(scenario)
+                if measures(subject, point)
+            ],
+            out,
+        )
+        for scenario in scenarios:
+            self._run(scenario, scenario.rounds or rounds)
+
+    def _points(self, scenario):
+        return [p for p in scenario.points if p.quick or not self.quick]
+
+    def _subjects(self, scenario):
+        return [s for s in scenario.subjects if (scenario.key, s.name) not in self.left_out]
+
+    def _run(self, scenario, rounds):
+        subjects = self._subjects(scenario)
         running = self._start_servers(scenario, subjects)
         try:
             for number in range(1, rounds + 1):
-                for at, point in enumerate(scenario.points):
-                    if self.quick and not point.quick:
-                        continue
+                for at, point in enumerate(self._points(scenario)):
                     # Each round and point begins with another one, so that none is always first.
                     turn = (number + at) % len(subjects) if subjects else 0
                     for subject in subjects[turn:] + subjects[:turn]:
-                        self._measure(scenario, subject, point, number, running)
+                        if measures(subject, point):
+                            self._measure(scenario, subject, point, number, running)
         finally:
             for server in running.values():
                 self.processes.stop(server.process)
@@ -68,7 +90,7 @@ class Engine:
         running = {}
         for key in dict.fromkeys(s.server for s in subjects if s.server):
             server = self.servers[key]
-            self._progress.say(f"{scenario.key}: starting {server.name}")
+            self.progress.say(f"{scenario.key}: starting {server.name}")
             for attempt in range(1, START_ATTEMPTS + 1):
                 try:
                     server.start(
@@ -86,15 +108,12 @@ class Engine:
         return running
 
     def _measure(self, scenario, subject, point, number, running):
-        where = (scenario.key, subject.name)
-        if (
-            where in self.failed
-            or (subject.points and point.name not in subject.points)
-            or self._is_too_much(scenario, subject, point, number)
+        if (scenario.key, subject.name) in self.failed or self._is_too_much(
+            scenario, subject, point, number
         ):
-            self._progress.drop()
+            self.progress.drop()
             return
-        self._progress.begin(f"{scenario.key}: {subject.name}, {point.name}")
+        self.progress.begin(f"{scenario.key}: {subject.name}, {point.name}")
         directory = fresh_directory(os.path.join(self.scratch, "data"))
         try:
             if subject.measure:
@@ -109,7 +128,7 @@ class Engine:
             self._fail(scenario, subject, str(why))
         finally:
             shutil.rmtree(directory, ignore_errors=True)
-        self._progress.end()
+        self.progress.end()
 
     def _run_program(self, scenario, subject, point, directory, running):
         if subject.program.endswith(".js"):
@@ -152,10 +171,14 @@ class Engine:
     def _fail(self, scenario, subject, reason):
         self.failed[(scenario.key, subject.name)] = reason
         self.figures.drop(scenario.key, subject.name)
-        self._progress.say(f"{scenario.key}: {subject.name} is left out: {reason}")
+        self.progress.say(f"{scenario.key}: {subject.name} is left out: {reason}")
 
     def _binary(self, subject):
         return os.path.join(self.programs, subject.program)
+
+
+def measures(subject, point):
+    return not subject.points or point.name in subject.points
 
 
 def ended_meanwhile(process):
@@ -165,14 +188,3 @@ def ended_meanwhile(process):
         return True
     except subprocess.TimeoutExpired:
         return False
-
-
-def steps(scenario, rounds, quick, seconds):
-    """Expected seconds of each measurement of a scenario, in order."""
-    a_round = [
-        seconds * 1.25 + 0.3 + s.expected_s + p.expected_s
-        for p in scenario.points
-        if p.quick or not quick
-        for s in scenario.subjects
-    ]
-    return a_round * rounds

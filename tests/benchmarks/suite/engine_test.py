@@ -8,9 +8,8 @@ import tempfile
 import time
 import unittest
 
-from .engine import Engine, steps
+from .engine import Engine
 from .processes import Failed, Interruption, Processes, wait_until
-from .progress import Progress
 from .scenarios import LATENCY, THROUGHPUT, Scenario, Subject, at_rates, in_flight
 
 LIMIT_S = 30
@@ -68,9 +67,8 @@ class EngineTest(unittest.TestCase):
                 FakeNode(),
                 1,
                 False,
-                Progress(steps(s, rounds, False, 1), self.said),
             )
-            engine.run(s, rounds)
+            engine.run((s,), rounds, self.said)
         return engine
 
     def test_every_subject_is_measured_at_every_point_in_every_round(self):
@@ -139,10 +137,18 @@ class EngineTest(unittest.TestCase):
             {
                 ("s", "b"): "x-server is not installed",
                 ("s", "c"): "nodejs is not installed",
-                ("s", "d"): "its client library is not installed",
+                ("s", "d"): "not-built is not built: its client library is not installed",
             },
         )
         self.assertFalse(engine.failed)
+
+    def test_the_line_of_progress_counts_what_will_be_measured(self):
+        self.program("p", f"echo '{FIGURES % (7, 0)}'")
+        some = Subject("a", "p", points=("64 in flight",))
+        absent = Subject("c", "x.js")
+        self.run_suite(scenario(Subject("b", "p"), some, absent, points=in_flight(1, 64)))
+        self.assertIn("1/3 s: b, 1 in flight", self.said.getvalue())
+        self.assertIn("3/3 s: ", self.said.getvalue())
 
     def test_an_arrival_rate_above_what_a_subject_carries_is_not_offered(self):
         self.program("p", f"echo '{FIGURES % (1200, 0)}'")
