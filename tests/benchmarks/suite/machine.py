@@ -47,6 +47,11 @@ def flags_of(programs):
     return flags.group(1) + (", link-time optimization" if whole else ", no link-time optimization")
 
 
+def is_busy(load):
+    """Whether other work takes so much of the machine that figures would be of that, too."""
+    return load > 0.5
+
+
 def described(scratch, root, programs):
     model = re.search(r"model name\s*: (.*)", _read("/proc/cpuinfo"))
     memory = re.search(r"MemTotal:\s*(\d+)", _read("/proc/meminfo"))
@@ -57,5 +62,6 @@ def described(scratch, root, programs):
         "system": f"{name.group(1) if name else platform.system()}, Linux {platform.release()}",
         "file system": file_system_of(scratch),
         "compiler": ", ".join(filter(None, (_first_line("g++", "--version"), flags_of(programs)))),
+        "load when it began": f"{os.getloadavg()[0]:.1f}",
         "commit": _first_line("git", "-C", root, "describe", "--always", "--dirty"),
     }
