@@ -112,6 +112,7 @@ BOOST_AUTO_TEST_CASE(subscriptions_and_files_come_along_and_go_on) {
 BOOST_AUTO_TEST_CASE(nothing_but_the_copy_is_left_in_its_directory) {
   make();
   write_file(data / ".hidden", "x");
+  write_file(data / "owner", "1\n");
   fs::create_directory(data / "folder");
   fs::create_symlink("http-key", data / "link");
   copied();

@@ -5,6 +5,7 @@
 #include "support/temporary_directory.hpp"
 
 #include <microlith/persistence/internal/lmdb.hpp>
+#include <microlith/persistence/internal/projection_layout.hpp>
 #include <microlith/persistence/internal/skipped_layout.hpp>
 #include <microlith/persistence/internal/snapshot_layout.hpp>
 #include <microlith/persistence/internal/subscription_layout.hpp>
@@ -205,6 +206,19 @@ BOOST_AUTO_TEST_CASE(inline_rows_and_what_they_skipped_are_looked_at) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(inline_rows_ahead_of_their_journal_are_damage) {
+  plant("journal", "inline", [](internal::lmdb_transaction& t, MDB_dbi in) {
+    auto state = internal::decode_projection_state(t.find(in, "beside").value()).value();
+    state.checkpoint = last + 2;
+    t.put(in, "beside", internal::encode_projection_state(state));
+  });
+  bool told = false;
+  for (const auto& f : report().findings)
+    told = told ||
+           f.text.find("has seen event 12, and the journal ends at event 10") != std::string::npos;
+  BOOST_TEST(told);
+}
+
 BOOST_AUTO_TEST_CASE(a_snapshot_that_was_changed_is_damage) {
   spoil("snapshots", "snapshots");
   expect(true, "snapshots", "a snapshot is not what was written");
@@ -259,6 +273,19 @@ BOOST_AUTO_TEST_CASE(held_events_and_their_keys_belong_together) {
   without("keys", "held under a key that is not there");
   without("events", "key ann says that it holds 2 events, and holds 1");
   without("state", "it holds something and has no state");
+}
+
+BOOST_AUTO_TEST_CASE(a_held_key_under_the_hash_of_another_is_damage) {
+  plant("subscriptions/mails", "keys", [](internal::lmdb_transaction& t, MDB_dbi in) {
+    bytes id;
+    {
+      internal::lmdb_cursor cursor{t, in};
+      BOOST_REQUIRE(cursor.move(MDB_FIRST));
+      id.assign(cursor.key().begin(), cursor.key().end());
+    }
+    t.put(in, id, internal::encode_held_key({.key = "eve", .parked = true, .events = 2}));
+  });
+  expect(true, "subscription mails", "a held key is not what was written");
 }
 
 BOOST_AUTO_TEST_CASE(a_subscription_ahead_of_the_journal_is_damage) {
