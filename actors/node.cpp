@@ -1,6 +1,7 @@
 #include <microlith/actors/caf.hpp>
 #include <microlith/actors/internal/actors_part.hpp>
 #include <microlith/actors/internal/cluster/cluster_start.hpp>
+#include <microlith/actors/internal/hosted_components.hpp>
 #include <microlith/actors/node.hpp>
 #include <microlith/persistence/memory_journal.hpp>
 #include <microlith/persistence/owner.hpp>
@@ -64,9 +65,9 @@ class node_assembly {
     }
   }
 
-  static void join_cluster(runtime& of, cluster_setup setup) {
+  static void join_cluster(runtime& of, cluster_setup setup, hosted_components& hosted) {
     auto& part = *of.actors_;
-    part.others = std::make_shared<cluster>(of, std::move(setup));
+    part.others = std::make_shared<cluster>(of, std::move(setup), hosted);
   }
 
   static void drain(runtime::actors_part& part) {
@@ -218,38 +219,19 @@ durable_statistics statistics_of(const internal::durable_part& durable,
           .trouble = durable.trouble()};
 }
 
-result<void, failure> host_durable(internal::runtime& node, const durable_subscription& definition,
-                                   const std::string& component) {
-  auto& part = node.actors();
-  auto refuse = [&](const std::string& why) {
-    return failure{.kind = failure_kind::handler_failed,
-                   .certainty = certainty::not_done,
-                   .text = "durable subscription " + definition.name() + why,
-                   .message = {}};
-  };
-  if (part.options.data.empty())
-    return refuse(" needs a data directory; set node_options::data");
-  if (part.durables.get()->contains(definition.name()))
-    return refuse(" is hosted already: its name is the name of its checkpoint");
-  auto store = subscription_store::open(definition.name(),
-                                        {.directory = part.options.data,
-                                         .start = definition.options().start,
-                                         .map_limit_bytes = part.options.journal_map_bytes},
-                                        *part.journal);
-  if (!store)
-    return storage_failure(store.error());
-  if (!(*store)->note().empty())
-    part.log(log_level::warning, (*store)->note());
-  auto durable = std::make_shared<internal::durable_part>(definition);
-  durable->component = component;
-  durable->store = std::move(*store);
-  part.unless_retired([&] {
-    durable->actor = internal::spawn_subscriber(node, *durable);
-    part.durables.update(
-        [&](internal::durable_table& table) { table.emplace(definition.name(), durable); });
-    caf::anon_send(durable->actor, internal::bell_atom::value);
-  });
-  return {};
+cluster_status cluster_status_of(const internal::runtime::actors_part& part) {
+  auto all = part.others->status();
+  for (const auto& bus : part.buses)
+    all.in_flight += bus.admitted.in_flight();
+  for (const auto& [name, projector] : *part.projectors.get()) {
+    auto at = statistics_of(*projector, all.journal_position);
+    all.followers.push_back({name, at.position, at.lag, at.trouble});
+  }
+  for (const auto& [name, durable] : *part.durables.get()) {
+    auto at = statistics_of(*durable, all.journal_position);
+    all.followers.push_back({name, at.position, at.lag, at.trouble});
+  }
+  return all;
 }
 
 // What another node sends is of this program's types, also where no component here mentions them.
@@ -265,24 +247,21 @@ void learn_program_types(internal::runtime::actors_part& part) {
 }  // namespace
 
 struct node::hosted {
-  std::optional<data_owner> owner;
-  std::mutex mutex;
-  std::vector<subscription> subscriptions;  // under the mutex, as is the next
-  std::vector<component> waiting;           // for the journal of another node
+  explicit hosted(internal::runtime& of) : components{of} {}
 
-  [[nodiscard]] result<void, failure> add(internal::runtime& node, const component& added);
-  void add_waiting(internal::runtime& node);
+  std::optional<data_owner> owner;
+  internal::hosted_components components;
 };
 
 result<node, storage_error> node::start(node_options options, std::vector<component> components) {
   node made;
-  made.hosted_ = std::make_unique<hosted>();
   auto data = options.data;
+  std::optional<data_owner> owner;
   if (!data.empty()) {
-    auto owner = data_owner::acquire(data);
-    if (!owner)
-      return owner.error();
-    made.hosted_->owner.emplace(std::move(*owner));
+    auto acquired = data_owner::acquire(data);
+    if (!acquired)
+      return acquired.error();
+    owner.emplace(std::move(*acquired));
   }
   std::optional<internal::cluster_setup> setup;
   if (options.cluster) {
@@ -296,6 +275,8 @@ result<node, storage_error> node::start(node_options options, std::vector<compon
   auto map_bytes = options.journal_map_bytes;
   bool in_background = options.scheduler == scheduling::threads;
   made.runtime_ = internal::node_assembly::make(std::move(options));
+  made.hosted_ = std::make_unique<hosted>(*made.runtime_);
+  made.hosted_->owner = std::move(owner);
   auto& part = made.runtime_->actors();
   for (const auto& each : components) {
     if (auto learned = learn_types(part, each); !learned)
@@ -303,7 +284,8 @@ result<node, storage_error> node::start(node_options options, std::vector<compon
                            .text = to_string(learned.error())};
   }
   if (setup)
-    internal::node_assembly::join_cluster(*made.runtime_, std::move(*setup));
+    internal::node_assembly::join_cluster(*made.runtime_, std::move(*setup),
+                                          made.hosted_->components);
   bool elsewhere = part.others && !part.others->has_journal();
   if (elsewhere) {
     part.journal = part.others->make_journal();
@@ -329,30 +311,30 @@ result<node, storage_error> node::start(node_options options, std::vector<compon
   if (part.others)
     learn_program_types(part);
   internal::node_assembly::start_actors(*made.runtime_);
-  for (const auto& each : components) {
-    if (part.others && !part.others->hosts(each.name()))
-      continue;
-    if (elsewhere && internal::needs_journal(each)) {
-      made.hosted_->waiting.push_back(each);
-      continue;
+  auto refuse = [&](std::string why) {
+    made.stop();
+    return storage_error{.kind = storage_error_kind::unusable, .text = std::move(why)};
+  };
+  if (!part.others) {
+    for (const auto& each : components) {
+      if (auto ok = made.host(each); !ok)
+        return refuse(ok.error().text);
     }
-    if (auto ok = made.host(each); !ok) {
-      made.stop();
-      return storage_error{.kind = storage_error_kind::unusable, .text = ok.error().text};
-    }
+    return made;
   }
-  if (part.others) {
-    auto links = internal::make_links(
-        *part.system, part.others->setup(),
-        [&part](const std::string& text) { part.log(log_level::warning, text); });
-    if (!links) {
-      made.stop();
-      return links.error();
-    }
-    part.others->start(std::move(*links), [&at = *made.runtime_, hosted = made.hosted_.get()] {
-      hosted->add_waiting(at);
-    });
+  made.hosted_->components.offer(std::move(components));
+  if (!elsewhere) {
+    if (auto read = part.others->read_places(); !read)
+      return refuse(read.error().text);
+    if (auto ok = part.others->begin_here(); !ok)
+      return refuse(ok.error().text);
   }
+  auto links = internal::make_links(
+      *part.system, part.others->setup(),
+      [&part](const std::string& text) { part.log(log_level::warning, text); });
+  if (!links)
+    return refuse(links.error().text);
+  part.others->start(std::move(*links), [&part] { return cluster_status_of(part); });
   return made;
 }
 
@@ -377,10 +359,8 @@ void node::stop() {
   auto& part = runtime_->actors();
   if (part.system) {
     internal::node_assembly::stop(*runtime_);
-    for (auto& each : hosted_->subscriptions)
-      each.keep();
   }
-  hosted_->subscriptions.clear();
+  hosted_->components.forget();
   internal::node_assembly::close(*runtime_);
   hosted_.reset();
 }
@@ -393,73 +373,6 @@ query_bus node::queries() const {
 }
 event_bus node::events() const {
   return event_bus{runtime_};
-}
-
-result<void, failure> node::hosted::add(internal::runtime& node, const component& added) {
-  std::lock_guard lock{mutex};
-  auto& part = node.actors();
-  if (auto learned = learn_types(part, added); !learned)
-    return failure{.kind = failure_kind::handler_failed,
-                   .certainty = certainty::not_done,
-                   .text = to_string(learned.error()),
-                   .message = {}};
-  for (const auto& definition : added.projections()) {
-    if (part.options.data.empty())
-      return failure{.kind = failure_kind::handler_failed,
-                     .certainty = certainty::not_done,
-                     .text = "projection " + definition.name() +
-                             " needs a data directory; set node_options::data",
-                     .message = {}};
-    if (definition.inlined()) {
-      if (part.journal->rows_of(definition.name()) != nullptr)
-        continue;
-      return failure{.kind = failure_kind::handler_failed,
-                     .certainty = certainty::not_done,
-                     .text = "the inline projection " + definition.name() +
-                             " must be hosted by the node that holds the journal, from its start "
-                             "on: give its component to node::start",
-                     .message = {}};
-    }
-    auto store = projection_store::open(
-        definition,
-        {.directory = part.options.data, .map_limit_bytes = part.options.journal_map_bytes},
-        *part.journal);
-    if (!store)
-      return storage_failure(store.error());
-    auto projector = std::make_shared<internal::projector_part>();
-    projector->store = std::move(*store);
-    projector->checkpoint.store(projector->store->checkpoint());
-    part.unless_retired([&] {
-      projector->actor = internal::spawn_projector(node, *projector);
-      caf::anon_send(projector->actor, internal::bell_atom::value);
-      if (projector->store->rebuild_wanted())
-        caf::anon_send(projector->actor, internal::rebuild_atom::value);
-      part.projectors.update([&](internal::projector_table& table) {
-        table.emplace(definition.name(), std::move(projector));
-      });
-    });
-    if (projector)
-      return failure{.kind = failure_kind::stopped,
-                     .certainty = certainty::not_done,
-                     .text = "the node has stopped: it cannot host " + added.name() + " any more",
-                     .message = {}};
-  }
-  for (const auto& definition : added.durable_subscriptions()) {
-    if (auto ok = host_durable(node, definition, added.name()); !ok)
-      return ok;
-  }
-  internal::hosting at{.node = node,
-                       .subscriptions = subscriptions,
-                       .rows_of = [&part](const std::string& name) -> internal::hosted_rows {
-                         if (const auto* rows = part.journal->rows_of(name))
-                           return {*rows, false};
-                         return {*part.projectors.get()->at(name)->store};
-                       }};
-  for (const auto& step : added.steps()) {
-    if (auto ok = step(at); !ok)
-      return ok.error();
-  }
-  return {};
 }
 
 const subscription_store* node::subscription_state(const std::string& name) const {
@@ -499,22 +412,8 @@ result<void, failure> node::drop_parked(const std::string& subscription, const s
   return about_parked(subscription, key, true, position);
 }
 
-// The journal has come within reach.
-void node::hosted::add_waiting(internal::runtime& node) {
-  std::vector<component> all;
-  {
-    std::lock_guard lock{mutex};
-    std::swap(all, waiting);
-  }
-  for (const auto& each : all) {
-    if (auto ok = add(node, each); !ok)
-      node.actors().log(log_level::error,
-                        "component " + each.name() + " cannot start: " + ok.error().text);
-  }
-}
-
 result<void, failure> node::host(const component& added) {
-  return hosted_->add(*runtime_, added);
+  return hosted_->components.add(added);
 }
 
 bool node::hosts(std::string_view component) const {
@@ -624,15 +523,7 @@ statistics node::statistics() const {
 
 cluster_status node::cluster() const {
   const auto& part = runtime_->actors();
-  if (!part.others)
-    return {};
-  auto all = part.others->status();
-  if (hosted_) {
-    std::lock_guard lock{hosted_->mutex};
-    for (const auto& each : hosted_->waiting)
-      all.waiting.push_back(each.name());
-  }
-  return all;
+  return part.others ? cluster_status_of(part) : cluster_status{};
 }
 
 caf::actor_system& actor_system_of(node& at) {

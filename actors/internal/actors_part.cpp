@@ -91,6 +91,8 @@ void runtime::actors_part::concluded(const envelope& cause, std::span<const enve
     return;
   for (const auto* message : caused)
     others->publish(*message);
+  if (how)
+    others->has_ended(cause);
   if (how && of_another_node)
     others->finished(cause, *how);
 }
@@ -101,6 +103,8 @@ void runtime::actors_part::failed(const envelope& message, failure why) {
   bool of_another_node = others && came_over_a_link(message);
   if (!of_another_node)
     release(message);
+  if (others)
+    others->has_ended(message);
   bool dealt_with = talks->fail(head.correlation, head.root, why, now());
   if (of_another_node)
     others->failed(message, why);  // the node that sent it goes on from here
@@ -124,6 +128,8 @@ bool runtime::actors_part::begins(const envelope& message, opening how) {
   if (!before || !*before)
     return true;
   replay(message, {(*before)->first, (*before)->last});
+  if (others)
+    others->passed_by(message);
   finished(message, {(*before)->last});
   return false;
 }

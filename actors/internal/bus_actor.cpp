@@ -56,7 +56,7 @@ struct bus_state {
 
 using bus_self = bus_core_actor::stateful_pointer<bus_state>;
 
-void carry(bus_self self, envelope&& message) {
+void carry(bus_self self, envelope&& message, bool was_held = false) {
   auto& state = self->state;
   auto& node = state.node->actors();
   if (state.bus->kind == bus_kind::event) {
@@ -83,8 +83,10 @@ void carry(bus_self self, envelope&& message) {
     return;
   }
   const auto* to = state.find(message.type());
+  if (node.others && !node.others->enters(message, to != nullptr))
+    return;
   if (!to && node.others) {
-    node.others->carry(std::move(message));
+    node.others->carry(std::move(message), was_held);
     return;
   }
   if (!to) {
@@ -167,6 +169,10 @@ bus_core_actor::behavior_type bus_behavior(bus_self self, runtime* node, bus_par
       [self](retire_message& retire) {
         carry_all(self);
         retire.stop();
+      },
+      [self](release_message& held) {
+        for (auto& message : held.gate->open())
+          carry(self, std::move(message), true);
       },
   };
 }

@@ -32,6 +32,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::prepare_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::prepared_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::parked_query)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::retire_message)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::release_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::snapshot_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::delivery_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(microlith::internal::delivered_message)
@@ -64,7 +65,8 @@ using bus_actor =
 
 /// A bus as its node sees it. `retire` stops receivers once all that was sent to them before has
 /// reached them.
-using bus_core_actor = bus_actor::extend<caf::reacts_to<bell_atom>, caf::reacts_to<retire_message>>;
+using bus_core_actor = bus_actor::extend<caf::reacts_to<bell_atom>, caf::reacts_to<retire_message>,
+                                         caf::reacts_to<release_message>>;
 
 /// Runs one function: as the handler of a type, or as a live subscriber.
 using handler_actor =

@@ -136,6 +136,11 @@ struct retire_message {
   std::function<void()> stop;
 };
 
+/// What was held back for a component goes on.
+struct release_message {
+  class component_gate* gate = nullptr;
+};
+
 /// A query that waits until its projection has reached `message.head().after`.
 struct parked_query {
   envelope message;

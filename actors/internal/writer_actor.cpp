@@ -105,6 +105,18 @@ void look_at_subscribers(writer_state& state) {
   }
 }
 
+void look_at_followers(writer_state& state) {
+  auto& node = state.node->actors();
+  if (auto version = node.projectors.version(); version != state.projectors_version) {
+    state.projectors = node.projectors.get();
+    state.projectors_version = version;
+  }
+  if (auto version = node.durables.version(); version != state.durables_version) {
+    state.durables = node.durables.get();
+    state.durables_version = version;
+  }
+}
+
 // Those on this node.
 void tell_subscribers(writer_state& state, const envelope& given) {
   auto& node = state.node->actors();
@@ -332,19 +344,12 @@ void commit(writer_state& state) {
   for (auto& [target, reports] : state.reports)
     target->report(std::move(reports));
   state.reports.clear();
-  if (auto version = node.projectors.version(); version != state.projectors_version) {
-    state.projectors = node.projectors.get();
-    state.projectors_version = version;
-  }
+  look_at_followers(state);
   if (writes && node.others)
     node.others->ring(node.journal->last_position());
   for (const auto& [name, projector] : *state.projectors) {
     if (writes && !projector->rung.exchange(true, std::memory_order_acq_rel))
       caf::anon_send(projector->actor, bell_atom::value);
-  }
-  if (auto version = node.durables.version(); version != state.durables_version) {
-    state.durables = node.durables.get();
-    state.durables_version = version;
   }
   for (const auto& [name, durable] : *state.durables) {
     if (writes && !durable->rung.exchange(true, std::memory_order_acq_rel))
@@ -401,6 +406,7 @@ writer_actor::behavior_type writer_behavior(writer_self self, runtime* node) {
         for (const auto& message : published.messages)
           tell_subscribers(state, message);
         send_outbox(state);
+        look_at_followers(state);
       },
       [self](flush_atom) {
         commit_all(self->state);

@@ -23,7 +23,8 @@ constexpr command_group groups[] = {
     {"journal", "Look at, check and copy the events of a data directory", add_journal_commands},
     {"projection", "What is derived from the events", add_projection_commands},
     {"subscription", "Durable subscriptions, and what they hold back", add_subscription_commands},
-    {"cluster", "Set up nodes that work together", add_cluster_commands},
+    {"cluster", "Nodes that work together: how they are, where components run",
+     add_cluster_commands},
 };
 
 const char* const examples = R"(
@@ -33,6 +34,7 @@ Examples:
   microlith journal backup --data /srv/auth --to /backups/today
   microlith projection ls --data /srv/auth          what is derived, and how far it is
   microlith subscription ls --data /srv/auth        what waits for a person
+  microlith cluster status --cluster cluster.toml   how the nodes of a cluster are
   microlith journal --help                          the commands of a group
 
 Exit code: 0 fine, 1 found damage, 2 wrong use or could not be done.)";

@@ -2,6 +2,7 @@
 
 #include <microlith/actors/internal/actors_part.hpp>
 #include <microlith/actors/internal/cluster/cluster.hpp>
+#include <microlith/actors/internal/hosted_components.hpp>
 
 #include <algorithm>
 
@@ -18,8 +19,22 @@ std::string nothing_there(const peer& at) {
 
 }  // namespace
 
-cluster::cluster(runtime& node, cluster_setup setup) : runtime_{node}, setup_{std::move(setup)} {
+cluster::cluster(runtime& node, cluster_setup setup, hosted_components& hosted)
+    : runtime_{node},
+      setup_{std::move(setup)},
+      operator_{cluster_node{.name = std::string{operator_name}, .host = {}, .hosts = {}}},
+      hosted_{&hosted},
+      places_{placement_of(setup_.file)} {
   journal_node_ = setup_.file.host_of(journal_component)->name;
+  for (const auto& name : setup_.components)
+    parts_.emplace(name, std::make_unique<component_part>(name));
+  for (const auto& [type, component] : setup_.served_types) {
+    if (auto part = parts_.find(component); part != parts_.end())
+      gates_.emplace(type, type->kind == message_kind::command ? &part->second->commands
+                                                               : &part->second->queries);
+  }
+  if (has_journal())
+    mover_ = std::make_unique<mover>(static_cast<move_actions&>(*this), setup_.file);
   const auto& self = setup_.file.nodes.at(setup_.node);
   for (const auto& [name, each] : setup_.file.nodes) {
     if (name == setup_.node)
@@ -40,9 +55,9 @@ std::unique_ptr<journal> cluster::make_journal() {
   return made;
 }
 
-void cluster::start(std::unique_ptr<links> links, std::function<void()> on_journal) {
+void cluster::start(std::unique_ptr<links> links, std::function<cluster_status()> describe) {
   links_ = std::move(links);
-  on_journal_ = std::move(on_journal);
+  describe_ = std::move(describe);
   keeper_ = spawn_executor(runtime_);
   if (has_journal())
     reader_ = spawn_executor(runtime_);
@@ -73,6 +88,8 @@ void cluster::quit() {
 }
 
 peer* cluster::find(std::string_view name) {
+  if (name == operator_.name)
+    return &operator_;
   auto at = peers_.find(name);
   return at == peers_.end() ? nullptr : at->second.get();
 }
@@ -81,7 +98,13 @@ cluster_status cluster::status() const {
   cluster_status all;
   all.node = setup_.node;
   all.journal_node = journal_node_;
-  all.hosts = setup_.file.nodes.at(setup_.node).hosts;
+  all.hosts = placed_on(setup_.node);
+  all.waiting = waiting();
+  for (const auto& [component, at] : places())
+    all.places.push_back({component, at.node, at.epoch});
+  for (const auto& [name, part] : parts_)
+    all.held += part->commands.held() + part->queries.held();
+  all.appending = appending();
   auto own = own_routes();
   all.serves = std::move(own.serves);
   all.wants = std::move(own.wants);
@@ -92,7 +115,6 @@ cluster_status cluster::status() const {
     auto& one = all.others.emplace_back();
     one.name = name;
     one.address = at->address;
-    one.hosts = setup_.file.nodes.at(name).hosts;
     if (auto known = at->known_routes()) {
       one.there = at->greeted.load() && !at->cut_off.load() && !known->stopping;
       one.serves = known->serves;
@@ -129,6 +151,10 @@ void cluster::joined(const std::string& name, message_id) {
     return;
   at->types.clear();
   at->pieces.clear();
+  if (at == &operator_) {
+    operator_.joined.store(true);
+    return;
+  }
   {
     std::unique_lock types{types_mutex_};
     at->cut_off.store(false);
@@ -153,6 +179,8 @@ void cluster::greet(peer& to) {
   }
   send_types(to, 0);
   deliver(to, wire::frame(wire::kind::routes, own_routes()));
+  if (has_journal())
+    deliver(to, wire::frame(wire::kind::placement, own_places()));
 }
 
 void cluster::send_types(peer& to, std::size_t from) {
@@ -182,6 +210,7 @@ wire::routes cluster::own_routes() const {
     if (!all.empty())
       own.wants.emplace_back(type->name);
   }
+  own.runs = hosted_->running();
   std::sort(own.serves.begin(), own.serves.end());
   std::sort(own.wants.begin(), own.wants.end());
   return own;
@@ -247,7 +276,20 @@ void cluster::lost(const std::string& name, const std::string& why) {
     at->why = why;
     at->routes = nullptr;
   }
+  if (at == &operator_)
+    return;
   rebuild_routing();
+  on_keeper([this, name] {
+    if (mover_) {
+      mover_->lost(name);
+    } else if (name == journal_node_) {
+      // Its move is off, or done: it says which when it is back.
+      preparing_.clear();
+      for (const auto& [component, part] : parts_)
+        opens(*part);
+    }
+    open_gates();
+  });
   runtime_.actors().log(log_level::warning, "node " + name + " is gone: " + why);
   std::vector<envelope> unanswered;
   {
@@ -318,7 +360,12 @@ void cluster::arrived(const std::string& name, std::span<const std::byte> messag
 
 void cluster::take(peer& from, std::span<const std::byte> frame) {
   auto body = frame.subspan(1);
-  switch (static_cast<wire::kind>(frame.front())) {
+  auto which = static_cast<wire::kind>(frame.front());
+  if ((which == wire::kind::operator_question) != (&from == &operator_)) {
+    runtime_.actors().log(log_level::error, from.name + " sent what is not for it to say");
+    return;
+  }
+  switch (which) {
     case wire::kind::greeting:
       take_as<wire::greeting>(from, body,
                               [&](auto&& said) { take_greeting(from, std::move(said)); });
@@ -372,6 +419,31 @@ void cluster::take(peer& from, std::span<const std::byte> frame) {
     case wire::kind::bell:
       take_as<wire::bell>(from, body, [&](auto&& said) { ring_here(said.position); });
       return;
+    case wire::kind::placement:
+      if (from.name != journal_node_)
+        return;
+      take_as<wire::placement>(from, body, [&](auto&& said) { take_placement(std::move(said)); });
+      return;
+    case wire::kind::step:
+      if (from.name != journal_node_)
+        return;
+      take_as<wire::move_step>(from, body, [&](auto&& said) {
+        on_keeper([this, said = std::move(said)] { take_step(said); });
+      });
+      return;
+    case wire::kind::step_report:
+      take_as<wire::move_step>(from, body, [&](auto&& said) {
+        on_keeper([this, name = from.name, said = std::move(said)] {
+          if (mover_)
+            mover_->reported(name, said);
+        });
+      });
+      return;
+    case wire::kind::operator_question:
+      take_as<wire::operator_question>(
+          from, body, [&](auto&& said) { take_operator_question(std::move(said)); });
+      return;
+    case wire::kind::operator_answer:
     case wire::kind::fragment:
     case wire::kind::last_fragment:
       break;
@@ -406,8 +478,6 @@ void cluster::take_greeting(peer& from, wire::greeting&& said) {
                                    "are then derived again");
     return;
   }
-  if (on_journal_)
-    caf::anon_send(keeper_, task_message{on_journal_});
   ring_here(said.last_position);
 }
 
@@ -436,6 +506,7 @@ void cluster::take_routes(peer& from, wire::routes&& said) {
     from.why = from.routes->stopping ? "it is stopping" : "it does not serve that";
   }
   rebuild_routing();
+  on_keeper([this] { open_gates(); });
 }
 
 void cluster::rebuild_routing() {
@@ -451,7 +522,14 @@ void cluster::rebuild_routing() {
       made.wants[type].push_back(at.get());
     for (const auto& type : known->serves) {
       served_before_[type] = name;
-      if (!known->stopping && !at->cut_off.load())
+      if (known->stopping || at->cut_off.load())
+        continue;
+      // Of two that say so, the one where its component has its place is right.
+      auto component = setup_.served_by.find(type);
+      auto place = component == setup_.served_by.end() ? std::nullopt : place_of(component->second);
+      if (place && place->node == name)
+        made.serves.insert_or_assign(type, at.get());
+      else
         made.serves.emplace(type, at.get());
     }
   }

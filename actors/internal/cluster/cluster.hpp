@@ -14,7 +14,9 @@
 
 #include <microlith/actors/cluster_status.hpp>
 #include <microlith/actors/internal/cluster/cluster_wiring.hpp>
+#include <microlith/actors/internal/cluster/component_gate.hpp>
 #include <microlith/actors/internal/cluster/executor_actor.hpp>
+#include <microlith/actors/internal/cluster/mover.hpp>
 #include <microlith/actors/internal/cluster/peer.hpp>
 #include <microlith/actors/internal/cluster/remote_journal.hpp>
 #include <microlith/actors/internal/link.hpp>
@@ -43,38 +45,50 @@ struct cluster_setup {
   std::string node;
   /// The component that serves a type, of all components of the program.
   std::map<std::string, std::string, std::less<>> served_by;
+  std::vector<std::pair<const message_type*, std::string>> served_types;  ///< and its component
+  std::vector<std::string> components;     ///< of the program, that nodes begin and end
   std::shared_ptr<cluster_wiring> wiring;  ///< in tests
   bool insecure = false;                   ///< links without TLS beyond loopback were asked for
 };
 
-class cluster final : public link_events, public remote_reader {
+class hosted_components;
+
+class cluster final : public link_events, public remote_reader, private move_actions {
  public:
-  cluster(runtime& node, cluster_setup setup);
+  cluster(runtime& node, cluster_setup setup, hosted_components& hosted);
   ~cluster() override;
 
   /// Whether this node has the journal.
   [[nodiscard]] bool has_journal() const { return journal_node_ == setup_.node; }
   [[nodiscard]] const cluster_setup& setup() const { return setup_; }
-  [[nodiscard]] bool hosts(std::string_view component) const {
-    const auto* at = setup_.file.host_of(component);
-    return at != nullptr && at->name == setup_.node;
-  }
+  /// Whether a component has its place here.
+  [[nodiscard]] bool hosts(std::string_view component) const;
   [[nodiscard]] cluster_wiring* wiring() const { return setup_.wiring.get(); }
   [[nodiscard]] std::unique_ptr<journal> make_journal();
 
-  /// Listens and dials. `on_journal` is called, on the keeper's thread, whenever the journal of
-  /// another node has come within reach.
-  void start(std::unique_ptr<links> links, std::function<void()> on_journal);
+  /// Where the journal is here: reads where components run, and begins those that run here.
+  [[nodiscard]] result<void, storage_error> read_places();
+  [[nodiscard]] result<void, failure> begin_here();
+
+  /// Listens and dials. `describe` says how this node is.
+  void start(std::unique_ptr<links> links, std::function<cluster_status()> describe);
   /// Others send nothing new from now on.
   void announce_stop();
   void stop();
   void quit();
 
+  // What goes to components, between its bus and its end.
+  /// False: it was taken, until its component has moved.
+  [[nodiscard]] bool enters(envelope& message, bool served_here);
+  void passed_by(const envelope& message);
+  void has_ended(const envelope& message);
+
   // Messages from here.
   /// Why a type that has no handler here cannot be dispatched; empty: another node serves it.
   [[nodiscard]] std::optional<failure> refuses(const envelope& message);
-  /// Sends it to the node that serves it, or fails it.
-  void carry(envelope&& message);
+  /// Sends it to the node that serves it, or fails it. One of another node is sent on only if it
+  /// was held here while its component moved.
+  void carry(envelope&& message, bool was_held);
   /// Tells the other nodes that it came by.
   void pass_on(const envelope& message, const envelope_head& along);
   /// The same, and to the subscribers of all nodes.
@@ -141,6 +155,51 @@ class cluster final : public link_events, public remote_reader {
   void end_forwarded(std::uint64_t ticket, const std::function<void(const envelope&)>& end);
   void answer_read(peer& to, const wire::read& question);
   void ring_here(std::uint64_t position);
+  void take_placement(wire::placement&& said);
+  void take_operator_question(wire::operator_question&& said);
+
+  // Components that run here, and those that move; cluster_moving.cpp. On the keeper's thread, but
+  // for what says where they are.
+  struct component_part {
+    explicit component_part(std::string n) : name{std::move(n)} {}
+
+    const std::string name;
+    component_gate commands;
+    component_gate queries;
+    std::atomic<std::uint64_t> epoch{0};  ///< in which it was begun here
+    // The keeper's.
+    std::uint64_t step = 0;  ///< the move that it takes part in; 0: none
+    bool opens = false;      ///< its gates, once it is served where it runs
+    bool overdue = false;    ///< or now
+    std::string trouble;     ///< why it cannot begin
+  };
+  class written_move;
+
+  void on_keeper(std::function<void()> run);
+  [[nodiscard]] std::optional<place> place_of(std::string_view component) const;
+  [[nodiscard]] std::vector<std::string> placed_on(std::string_view node) const;
+  [[nodiscard]] std::vector<std::string> waiting() const;
+  [[nodiscard]] const component_part* part_of(const message_type& type) const;
+  [[nodiscard]] wire::placement own_places() const;
+  void settle_places();
+  void end_here(const std::string& name, std::function<void()> then);
+  void opens(component_part& part);
+  void open_gates();
+  void take_step(const wire::move_step& said);
+  void report_step(std::uint64_t move, const std::string& component, wire::step what,
+                   std::string why);
+  void await(component_part& part, std::uint64_t move, std::function<bool()> is_so,
+             std::function<void()> then);
+
+  // For the mover.
+  [[nodiscard]] std::vector<std::string> nodes_there() const override;
+  [[nodiscard]] placement_table places() const override;
+  [[nodiscard]] bool movable(const std::string& component) const override;
+  void tell(const std::string& node, wire::move_step said) override;
+  void write(const component_moved_event& moved,
+             std::function<void(std::optional<failure>)> done) override;
+  void placed(const component_moved_event& moved) override;
+  void later(std::chrono::milliseconds delay, std::function<void()> run) override;
 
   // Sending.
   [[nodiscard]] peer* find(std::string_view name);
@@ -185,8 +244,18 @@ class cluster final : public link_events, public remote_reader {
   cluster_setup setup_;
   std::string journal_node_;
   std::map<std::string, std::unique_ptr<peer>, std::less<>> peers_;
+  peer operator_;  ///< the tool, while it is there
+  hosted_components* hosted_;
+  std::map<std::string, std::unique_ptr<component_part>, std::less<>> parts_;
+  boost::unordered_flat_map<const message_type*, component_gate*> gates_;
+  mutable std::mutex places_mutex_;
+  placement_table places_;
+  std::unique_ptr<mover> mover_;  ///< where the journal is here; the keeper's
+  std::unique_ptr<report_target> written_move_;
+  std::string preparing_;  // the keeper's, as is the next
+  std::set<std::string> ending_;
   std::unique_ptr<links> links_;
-  std::function<void()> on_journal_;
+  std::function<cluster_status()> describe_;
   remote_journal* remote_journal_ = nullptr;  ///< where the journal is elsewhere
   executor_actor keeper_;
   executor_actor reader_;

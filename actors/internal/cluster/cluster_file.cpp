@@ -67,6 +67,8 @@ outcome read_node(const std::string& name, const toml::node& from, cluster_node&
   if (!good_node_name(name))
     return where + place(from) + ": a node's name has 1 to " + std::to_string(max_node_name_bytes) +
            " letters, digits, '-', '_' and '.'";
+  if (name == operator_name)
+    return where + place(from) + ": that name is the tool's; give the node another one";
   const auto* table = from.as_table();
   if (table == nullptr)
     return where + place(from) + " must be a table with listen and hosts";

@@ -25,6 +25,9 @@ namespace microlith::internal {
 /// The name under which a cluster file places the journal.
 inline constexpr std::string_view journal_component = "journal";
 
+/// The name of the tool on links; no node has it.
+inline constexpr std::string_view operator_name = "operator";
+
 inline constexpr std::size_t max_cluster_nodes = 64;
 inline constexpr std::size_t max_cluster_file_bytes = std::size_t{1} << 20;
 

@@ -121,6 +121,10 @@ void cluster::append(std::unique_ptr<append_job> given) {
   said.id = job.request.id;
   said.answers_command =
       job.ends_cause && !job.progress && job.cause.type().kind == message_kind::command;
+  if (const auto* part = part_of(job.cause.type())) {
+    said.component = part->name;
+    said.epoch = part->epoch.load();
+  }
   const auto& cause = job.cause.head();
   said.cause = cause.id;
   said.correlation = cause.correlation;
@@ -281,6 +285,13 @@ void cluster::take_append(peer& from, wire::append&& said) {
     refuse(has_journal() ? failure_kind::stopped : failure_kind::unreachable,
            "node " + setup_.node + (has_journal() ? " is stopping" : " does not have the journal") +
                ": it appends nothing");
+    return;
+  }
+  if (auto at = said.component.empty() ? std::nullopt : place_of(said.component);
+      at && (at->node != from.name || at->epoch != said.epoch)) {
+    refuse(failure_kind::unreachable,
+           "component " + said.component + " runs on node " + at->node + " by now: what node " +
+               from.name + " does for it is not appended. Dispatch the command again");
     return;
   }
   // Events go to all that the command came by but the node that asks, which tells itself.

@@ -20,6 +20,8 @@ result<std::unique_ptr<links>, storage_error> make_links(
     if (name != setup.node)
       options.peers.push_back({name, node.address()});
   }
+  options.caller = operator_name;
+  options.peers.push_back({options.caller, {}});
   if (setup.file.tls) {
     auto files = setup.file.tls_of(setup.node);
     if (auto bad = problem_with_certificate(files.certificate, setup.node); !bad.empty())

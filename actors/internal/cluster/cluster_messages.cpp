@@ -19,8 +19,8 @@ failure cluster::not_served(const envelope& message) {
   std::string by;
   if (component != setup_.served_by.end()) {
     by = " as part of " + component->second;
-    if (const auto* host = setup_.file.host_of(component->second))
-      node = host->name;
+    if (auto at = place_of(component->second))
+      node = at->node;
   }
   if (node.empty()) {
     std::shared_lock lock{routing_mutex_};
@@ -47,10 +47,10 @@ std::optional<failure> cluster::refuses(const envelope& message) {
   return not_served(message);
 }
 
-void cluster::carry(envelope&& message) {
+void cluster::carry(envelope&& message, bool was_held) {
   auto& node = runtime_.actors();
   auto* to = server_of(message.type());
-  if (to == nullptr || came_over_a_link(message)) {
+  if (to == nullptr || (came_over_a_link(message) && !was_held)) {
     // One that came here is not sent on: its sender knows better by now.
     node.failed(message, not_served(message));
     return;

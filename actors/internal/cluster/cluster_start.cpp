@@ -44,9 +44,13 @@ result<cluster_setup, storage_error> plan_cluster(const cluster_options& options
     if (each.name() == journal_component)
       return unusable("a component must not be called journal: that name places the journal");
     for (const auto& declared : each.declarations()) {
-      if (declared.how == involvement::serves)
-        setup.served_by.emplace(declared.type->name, each.name());
+      if (declared.how != involvement::serves)
+        continue;
+      setup.served_by.emplace(declared.type->name, each.name());
+      setup.served_types.emplace_back(declared.type, each.name());
     }
+    if (is_run_by_nodes(each))
+      setup.components.push_back(each.name());
   }
   if (auto wrong = problem_with(*file, options.node, names))
     return unusable(*wrong);
@@ -62,8 +66,8 @@ result<cluster_setup, storage_error> plan_cluster(const cluster_options& options
   return setup;
 }
 
-bool needs_journal(const component& of) {
-  return !of.projections().empty();
+bool is_run_by_nodes(const component& of) {
+  return !of.steps().empty() || !of.projections().empty() || !of.durable_subscriptions().empty();
 }
 
 std::shared_ptr<stepped_node> make_steps(caf::scheduler::test_coordinator& scheduler) {

@@ -16,8 +16,8 @@ namespace microlith::internal {
 [[nodiscard]] result<cluster_setup, storage_error> plan_cluster(
     const cluster_options& options, const std::vector<component>& components);
 
-/// Whether a component can only be hosted where the journal is within reach.
-[[nodiscard]] bool needs_journal(const component& of);
+/// Whether there is something of a component that a node begins and ends.
+[[nodiscard]] bool is_run_by_nodes(const component& of);
 
 /// The links that the setup asks for. `report` is told of who was refused.
 [[nodiscard]] result<std::unique_ptr<links>, storage_error> make_links(

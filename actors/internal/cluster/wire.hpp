@@ -6,6 +6,7 @@
 // encoding of messages/. Decoding trusts nothing: what is wrong comes back as an error, and no more
 // memory is taken than the bytes justify. A frame longer than a link takes is sent in fragments.
 
+#include <microlith/actors/cluster_status.hpp>
 #include <microlith/messages/codec.hpp>
 #include <microlith/messages/envelope.hpp>
 #include <microlith/messages/schema.hpp>
@@ -47,6 +48,11 @@ enum class kind : std::uint8_t {
   read,
   page,
   bell,
+  placement,
+  step,
+  step_report,
+  operator_question,
+  operator_answer,
 };
 
 /// Comes first.
@@ -78,8 +84,9 @@ struct routes {
   bool wants_bell = false;
   std::vector<std::string> serves;  ///< commands and queries
   std::vector<std::string> wants;   ///< events and rejections
+  std::vector<std::string> runs;    ///< components that have begun
 };
-BOOST_DESCRIBE_STRUCT(routes, (), (stopping, wants_bell, serves, wants))
+BOOST_DESCRIBE_STRUCT(routes, (), (stopping, wants_bell, serves, wants, runs))
 
 struct facts {
   std::string origin;
@@ -170,6 +177,8 @@ struct append {
   std::uint64_t ticket = 0;
   message_id id;
   bool answers_command = false;  ///< earlier events of the same command are its answer
+  std::string component;         ///< that asks; empty: none does
+  std::uint64_t epoch = 0;       ///< in which that began
   // What is being handled: id, correlation, root and facts of its head.
   message_id cause;
   correlation_id correlation;
@@ -180,8 +189,8 @@ struct append {
   std::vector<wire::envelope> rejections;
 };
 BOOST_DESCRIBE_STRUCT(append, (),
-                      (ticket, id, answers_command, cause, correlation, root, facts, checks, events,
-                       rejections))
+                      (ticket, id, answers_command, component, epoch, cause, correlation, root,
+                       facts, checks, events, rejections))
 
 struct append_outcome {
   std::uint64_t ticket = 0;
@@ -248,6 +257,55 @@ struct bell {
   std::uint64_t position = 0;
 };
 BOOST_DESCRIBE_STRUCT(bell, (), (position))
+
+struct placed {
+  std::string component;
+  std::string node;
+  std::uint64_t epoch = 0;
+};
+BOOST_DESCRIBE_STRUCT(placed, (), (component, node, epoch))
+
+/// Where all components run, as the node that has the journal says.
+struct placement {
+  std::vector<placed> all;
+};
+BOOST_DESCRIBE_STRUCT(placement, (), (all))
+
+/// Of a move; mover.hpp. The node that has the journal asks, the others report.
+enum class step : std::uint8_t {
+  prepare = 1,  ///< open the projections, catch up; reported as `prepared`
+  hold,         ///< send nothing to it; `held` when nothing that was sent is unfinished
+  leave,        ///< stop it; `left`
+  write,        ///< never sent
+  resume,       ///< the move is off
+  prepared,
+  held,
+  left,
+  refused,
+};
+
+struct move_step {
+  std::uint64_t move = 0;
+  std::uint8_t what = 0;
+  std::string component;
+  std::string why;
+};
+BOOST_DESCRIBE_STRUCT(move_step, (), (move, what, component, why))
+
+/// By the tool: how a node is, or, with a component, that it is to move.
+struct operator_question {
+  std::uint64_t ticket = 0;
+  std::string component;
+  std::string to;
+};
+BOOST_DESCRIBE_STRUCT(operator_question, (), (ticket, component, to))
+
+struct operator_answer {
+  std::uint64_t ticket = 0;
+  std::optional<std::string> refused;
+  cluster_status status;
+};
+BOOST_DESCRIBE_STRUCT(operator_answer, (), (ticket, refused, status))
 
 template <class T>
 [[nodiscard]] bytes frame(kind which, const T& value) {

@@ -18,7 +18,7 @@ class links_of_a_broker final : public broker_links {
  public:
   links_of_a_broker(caf::actor_system& system, link_options options, secret<std::string> key,
                     std::shared_ptr<const tls_context> tls, int listening)
-      : system_{system}, listening_at_{local_address(listening)} {
+      : system_{system}, listening_at_{listening < 0 ? std::string{} : local_address(listening)} {
     std::vector<std::shared_ptr<outbox>> boxes;
     for (const auto& peer : options.peers) {
       boxes.push_back(std::make_shared<outbox>(peer.name, peer.address, options.max_kept_bytes));
@@ -89,7 +89,7 @@ std::string check(const link_options& options) {
   for (const auto& peer : options.peers) {
     if (!name_is_fine(peer.name) || peer.name == options.name)
       return "'" + peer.name + "' is no name of another node";
-    if (!split_address(peer.address))
+    if (!split_address(peer.address) && peer.name != options.caller)
       return "the address '" + peer.address + "' of node " + peer.name + " is not host:port";
     auto same = [&](const auto& other) { return other.name == peer.name; };
     if (std::count_if(options.peers.begin(), options.peers.end(), same) > 1)
@@ -110,16 +110,19 @@ result<std::unique_ptr<broker_links>, storage_error> make_broker_links(caf::acto
     options.incarnation = message_id::make();
   options.max_kept_bytes =
       std::max(options.max_kept_bytes, max_link_message_bytes + max_record_bytes);
-  auto at = split_address(options.listen);
-  auto addresses = at ? resolve(*at, false) : resolved{{}, "it is not host:port"};
-  if (addresses.found.empty())
-    return unusable("cannot listen at '" + options.listen + "' for links: " + addresses.problem,
-                    "Correct listen of node " + options.name + " in the cluster file");
-  const auto& address = addresses.found.front();
-  if (!address.is_loopback() && !options.tls && !options.insecure)
-    return unusable("refused to listen at " + options.listen +
-                        " for links: beyond the machine all could read and write without TLS",
-                    "Give certificates in [tls] of the cluster file, or say --insecure");
+  socket_address address;
+  if (!options.only_calls) {
+    auto at = split_address(options.listen);
+    auto addresses = at ? resolve(*at, false) : resolved{{}, "it is not host:port"};
+    if (addresses.found.empty())
+      return unusable("cannot listen at '" + options.listen + "' for links: " + addresses.problem,
+                      "Correct listen of node " + options.name + " in the cluster file");
+    address = addresses.found.front();
+    if (!address.is_loopback() && !options.tls && !options.insecure)
+      return unusable("refused to listen at " + options.listen +
+                          " for links: beyond the machine all could read and write without TLS",
+                      "Give certificates in [tls] of the cluster file, or say --insecure");
+  }
   secret<std::string> key;
   std::shared_ptr<const tls_context> tls;
   if (options.tls) {
@@ -133,8 +136,10 @@ result<std::unique_ptr<broker_links>, storage_error> make_broker_links(caf::acto
       return read.error();
     key = *std::move(read);
   }
-  auto listening = listen_at(address);
-  if (listening.descriptor < 0)
+  opened_socket listening{-1, {}};
+  if (!options.only_calls)
+    listening = listen_at(address);
+  if (listening.descriptor < 0 && !options.only_calls)
     return unusable("cannot listen at " + options.listen + " for links: " + listening.problem,
                     "Stop what has this address, or name another one for node " + options.name);
   return std::unique_ptr<broker_links>{std::make_unique<links_of_a_broker>(

@@ -40,7 +40,7 @@ link_engine::link_engine(link_options options, secret<std::string> key,
     : options_{std::move(options)}, key_{std::move(key)}, tls_{std::move(tls)}, wire_{wire} {
   for (auto& box : boxes) {
     auto name = box->status().peer;
-    bool dials = options_.name < name;
+    bool dials = options_.only_calls || (name != options_.caller && options_.name < name);
     peers_.push_back(std::make_unique<link_peer>(std::move(name), std::move(box), dials, options_,
                                                  seed + peers_.size()));
   }

@@ -37,7 +37,8 @@ link_broker::~link_broker() {
 
 caf::behavior link_broker::run(caf::io::broker* self, link_events& to) {
   self_ = self;
-  self->add_doorman(std::exchange(listening_, -1));
+  if (listening_ >= 0)
+    self->add_doorman(std::exchange(listening_, -1));
   engine_.start(to, now());
   settle();
   return {

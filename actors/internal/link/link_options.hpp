@@ -24,13 +24,17 @@ struct link_tls {
 
 struct link_peer_address {
   std::string name;
-  std::string address;  ///< "host:port", "[::1]:port"
+  std::string address;  ///< "host:port", "[::1]:port"; not of the caller
 };
 
 struct link_options {
   std::string name;    ///< of this node: of two nodes the lower name dials
   std::string listen;  ///< "127.0.0.1:4101"; port 0: any
   std::vector<link_peer_address> peers = {};
+  /// A peer that dials, whatever its name; empty: there is none. It listens nowhere.
+  std::string caller = {};
+  /// This one is such a peer of others, and dials all.
+  bool only_calls = false;
   /// Where TLS is not set: made with mode 0600 if it is not there, and the same for all nodes.
   std::filesystem::path secret_file = {};
   std::optional<link_tls> tls = std::nullopt;

@@ -1,0 +1,434 @@
+// Where components run: what the node that has the journal says of it, what this one does about it,
+// and what is held meanwhile.
+
+#include <microlith/actors/internal/actors_part.hpp>
+#include <microlith/actors/internal/cluster/cluster.hpp>
+#include <microlith/actors/internal/hosted_components.hpp>
+
+#include <algorithm>
+
+namespace microlith::internal {
+
+namespace {
+
+/// Before it is looked again whether something has ended or caught up.
+constexpr std::chrono::milliseconds look_again{2};
+/// Before a component that could not begin is begun again.
+constexpr std::chrono::milliseconds begin_again{1'000};
+
+}  // namespace
+
+/// The writer's word on the event of a move.
+class cluster::written_move final : public report_target {
+ public:
+  written_move(cluster& at, std::function<void(std::optional<failure>)> done)
+      : at_{at}, done_{std::move(done)} {}
+
+  void report(append_reports&& reports) override {
+    std::optional<failure> why;
+    if (!reports.reports.empty() && reports.reports.front().then) {
+      const auto& outcome = *reports.reports.front().then;
+      if (const auto* refused = std::get_if<append_refused>(&outcome))
+        why = refused->why;
+      else if (const auto* conflict = std::get_if<append_conflict>(&outcome))
+        why = failure{.kind = failure_kind::conflict,
+                      .certainty = certainty::not_done,
+                      .text = to_string(*conflict),
+                      .message = {}};
+    }
+    at_.on_keeper([done = done_, why = std::move(why)] { done(why); });
+  }
+
+ private:
+  cluster& at_;
+  std::function<void(std::optional<failure>)> done_;
+};
+
+void cluster::on_keeper(std::function<void()> run) {
+  if (keeper_)
+    caf::anon_send(keeper_, task_message{std::move(run)});
+}
+
+void cluster::later(std::chrono::milliseconds delay, std::function<void()> run) {
+  if (keeper_ && !stopped_.load())
+    caf::anon_send(keeper_, arm_atom::value, std::int64_t{delay.count()},
+                   task_message{std::move(run)});
+}
+
+std::optional<place> cluster::place_of(std::string_view component) const {
+  std::lock_guard lock{places_mutex_};
+  auto at = places_.find(component);
+  return at == places_.end() ? std::nullopt : std::optional{at->second};
+}
+
+placement_table cluster::places() const {
+  std::lock_guard lock{places_mutex_};
+  return places_;
+}
+
+bool cluster::hosts(std::string_view component) const {
+  auto at = place_of(component);
+  return at && at->node == setup_.node;
+}
+
+std::vector<std::string> cluster::placed_on(std::string_view node) const {
+  std::vector<std::string> names;
+  std::lock_guard lock{places_mutex_};
+  for (const auto& [component, at] : places_) {
+    if (at.node == node)
+      names.push_back(component);
+  }
+  return names;
+}
+
+std::vector<std::string> cluster::waiting() const {
+  std::vector<std::string> names;
+  for (const auto& [name, part] : parts_) {
+    if (hosts(name) && !hosted_->runs(name))
+      names.push_back(name);
+  }
+  return names;
+}
+
+bool cluster::enters(envelope& message, bool served_here) {
+  auto at = gates_.find(&message.type());
+  if (at == gates_.end())
+    return true;
+  bool from_within = served_here && message.head().depth != 0 && !came_over_a_link(message);
+  return at->second->enters(message, from_within);
+}
+
+void cluster::passed_by(const envelope& message) {
+  if (auto at = gates_.find(&message.type()); at != gates_.end())
+    at->second->pass();
+}
+
+void cluster::has_ended(const envelope& message) {
+  if (auto at = gates_.find(&message.type()); at != gates_.end())
+    at->second->ended();
+}
+
+const cluster::component_part* cluster::part_of(const message_type& type) const {
+  auto at = setup_.served_by.find(type.name);
+  if (at == setup_.served_by.end())
+    return nullptr;
+  auto part = parts_.find(at->second);
+  return part == parts_.end() ? nullptr : part->second.get();
+}
+
+result<void, storage_error> cluster::read_places() {
+  auto& node = runtime_.actors();
+  auto read = placement_of(setup_.file, *node.journal,
+                           [&](const std::string& text) { node.log(log_level::warning, text); });
+  if (!read)
+    return read.error();
+  std::lock_guard lock{places_mutex_};
+  places_ = std::move(*read);
+  return {};
+}
+
+result<void, failure> cluster::begin_here() {
+  for (const auto& [name, part] : parts_) {
+    auto at = place_of(name);
+    if (!at || at->node != setup_.node)
+      continue;
+    part->epoch.store(at->epoch);
+    if (auto ok = hosted_->begin(name); !ok)
+      return ok;
+  }
+  return {};
+}
+
+wire::placement cluster::own_places() const {
+  wire::placement said;
+  for (const auto& [component, at] : places())
+    said.all.push_back({component, at.node, at.epoch});
+  return said;
+}
+
+void cluster::take_placement(wire::placement&& said) {
+  placement_table told;
+  for (auto& each : said.all) {
+    if (setup_.file.nodes.contains(each.node))
+      told[each.component] = {each.node, each.epoch};
+  }
+  on_keeper([this, told = std::move(told)]() mutable {
+    auto before = places();
+    {
+      std::lock_guard lock{places_mutex_};
+      places_ = std::move(told);
+    }
+    for (const auto& [name, part] : parts_) {
+      auto was = before.find(name);
+      if (was == before.end() || place_of(name) != was->second)
+        opens(*part);
+    }
+    rebuild_routing();
+    settle_places();
+  });
+}
+
+// Begins what has its place here and ends what has not. The keeper's.
+void cluster::settle_places() {
+  auto& node = runtime_.actors();
+  if (stopping_.load() || node.closed.load())
+    return;
+  for (const auto& [name, part] : parts_) {
+    auto at = place_of(name);
+    bool here = at && at->node == setup_.node;
+    if (ending_.contains(name))
+      continue;
+    if (here && !hosted_->runs(name)) {
+      part->epoch.store(at->epoch);
+      auto began = hosted_->begin(name);
+      if (began) {
+        part->trouble.clear();
+        routes_changed();
+        continue;
+      }
+      if (part->trouble != began.error().text) {
+        part->trouble = began.error().text;
+        node.log(log_level::error, "component " + name + " cannot start: " + part->trouble);
+      }
+      end_here(name, [this] { later(begin_again, [this] { settle_places(); }); });
+    } else if (!here && hosted_->is_there(name) && name != preparing_) {
+      end_here(name, [] {});
+    }
+  }
+  open_gates();
+}
+
+void cluster::end_here(const std::string& name, std::function<void()> then) {
+  ending_.insert(name);
+  if (!hosted_->has_ended(name)) {
+    later(look_again, [this, name, then = std::move(then)] { end_here(name, then); });
+    return;
+  }
+  ending_.erase(name);
+  routes_changed();
+  then();
+}
+
+// A gate opens once the component is served where it has its place, or cannot be for the moment.
+void cluster::opens(component_part& part) {
+  if (!part.commands.holds() && !part.queries.holds())
+    return;
+  part.opens = true;
+  part.step = 0;
+  later(move_step_limit, [this, &part] {
+    part.overdue = part.opens;
+    open_gates();
+  });
+}
+
+void cluster::open_gates() {
+  auto& node = runtime_.actors();
+  for (const auto& [name, part] : parts_) {
+    if (!part->opens)
+      continue;
+    auto at = place_of(name);
+    bool is_served = part->overdue || !at;
+    if (at && at->node == setup_.node) {
+      is_served = is_served || hosted_->runs(name);
+    } else if (at) {
+      const auto* there = find(at->node);
+      auto known = there != nullptr ? there->known_routes() : nullptr;
+      is_served =
+          is_served || there == nullptr || !there->joined.load() ||
+          (known && std::find(known->runs.begin(), known->runs.end(), name) != known->runs.end());
+    }
+    if (!is_served)
+      continue;
+    part->opens = false;
+    part->overdue = false;
+    caf::anon_send(node.bus(bus_kind::command).actor, release_message{&part->commands});
+    caf::anon_send(node.bus(bus_kind::query).actor, release_message{&part->queries});
+  }
+}
+
+void cluster::report_step(std::uint64_t move, const std::string& component, wire::step what,
+                          std::string why) {
+  wire::move_step said{.move = move,
+                       .what = static_cast<std::uint8_t>(what),
+                       .component = component,
+                       .why = std::move(why)};
+  if (mover_)
+    on_keeper([this, said = std::move(said)] { mover_->reported(setup_.node, said); });
+  else
+    deliver(*find(journal_node_), wire::frame(wire::kind::step_report, said));
+}
+
+void cluster::take_step(const wire::move_step& said) {
+  auto& node = runtime_.actors();
+  auto part = parts_.find(said.component);
+  auto what = static_cast<wire::step>(said.what);
+  auto move = said.move;
+  const auto& name = said.component;
+  if (part == parts_.end()) {
+    if (what == wire::step::hold)
+      report_step(move, name, wire::step::held, {});
+    else if (what != wire::step::resume)
+      report_step(move, name, wire::step::refused,
+                  "its program has no component " + name + "; run one there that has it");
+    return;
+  }
+  auto& at = *part->second;
+  at.step = move;
+  switch (what) {
+    case wire::step::prepare: {
+      preparing_ = name;
+      auto ready = ending_.contains(name)
+                       ? result<void, failure>{failure{.kind = failure_kind::overloaded,
+                                                       .certainty = certainty::not_done,
+                                                       .text = name + " is still ending there",
+                                                       .message = {}}}
+                       : hosted_->prepare(name);
+      if (!ready) {
+        report_step(move, name, wire::step::refused, ready.error().text);
+        return;
+      }
+      await(
+          at, move,
+          [this, name, position = node.journal->last_position()] {
+            return hosted_->has_reached(name, position);
+          },
+          [this, name, move] { report_step(move, name, wire::step::prepared, {}); });
+      return;
+    }
+    case wire::step::hold:
+      at.commands.hold();
+      at.queries.hold();
+      await(
+          at, move,
+          [&at] {
+            bool commands = at.commands.closes();
+            return at.queries.closes() && commands;
+          },
+          [this, name, move] { report_step(move, name, wire::step::held, {}); });
+      return;
+    case wire::step::leave:
+      hosted_->pause(name);
+      await(
+          at, move, [this, name] { return hosted_->delivers_nothing(name); },
+          [this, name, move] {
+            end_here(name, [this, name, move] {
+              report_step(move, name, wire::step::left, {});
+              // It may have been called back meanwhile.
+              if (parts_.at(name)->step == 0)
+                settle_places();
+            });
+          });
+      return;
+    case wire::step::resume:
+      preparing_.clear();
+      opens(at);
+      at.step = 0;
+      settle_places();
+      return;
+    default:
+      return;
+  }
+}
+
+// Looks until it is so, unless the move is over.
+void cluster::await(component_part& part, std::uint64_t move, std::function<bool()> is_so,
+                    std::function<void()> then) {
+  if (part.step != move || stopped_.load())
+    return;
+  if (is_so())
+    return then();
+  later(look_again, [this, &part, move, is_so = std::move(is_so), then = std::move(then)] {
+    await(part, move, is_so, then);
+  });
+}
+
+// What the mover asks for, on the keeper.
+
+std::vector<std::string> cluster::nodes_there() const {
+  std::vector<std::string> names{setup_.node};
+  for (const auto& [name, at] : peers_) {
+    if (at->joined.load() && at->greeted.load() && !at->cut_off.load())
+      names.push_back(name);
+  }
+  return names;
+}
+
+bool cluster::movable(const std::string& component) const {
+  return hosted_->movable(component);
+}
+
+void cluster::tell(const std::string& node, wire::move_step said) {
+  if (node == setup_.node)
+    on_keeper([this, said = std::move(said)] { take_step(said); });
+  else if (auto* to = find(node))
+    deliver(*to, wire::frame(wire::kind::step, said));
+}
+
+void cluster::write(const component_moved_event& moved,
+                    std::function<void(std::optional<failure>)> done) {
+  auto& node = runtime_.actors();
+  written_move_ = std::make_unique<written_move>(*this, std::move(done));
+  envelope_head head{.id = message_id::make(),
+                     .correlation = correlation_id::make(),
+                     .causation = {},
+                     .root = {},
+                     .time = node.wall_now(),
+                     .facts = node.own_facts};
+  envelope event{std::move(head), moved};
+  append_job job;
+  job.cause = event;
+  job.counts_failure = false;
+  job.report_to = written_move_.get();
+  auto stream = placement_stream(moved.component);
+  job.request.id = event.head().id;
+  job.request.checks.push_back(
+      {.stream = stream, .expected = expected_version::exactly(moved.epoch - 1), .built_on = {}});
+  job.request.events.push_back({std::move(event), std::move(stream)});
+  node.append(std::move(job));
+}
+
+void cluster::placed(const component_moved_event& moved) {
+  {
+    // Exclusive, so that what is said last is what holds.
+    std::unique_lock types{types_mutex_};
+    {
+      std::lock_guard lock{places_mutex_};
+      places_[moved.component] = {moved.to, moved.epoch};
+    }
+    auto said = wire::frame(wire::kind::placement, own_places());
+    for (const auto& [name, at] : peers_) {
+      if (at->joined.load())
+        deliver(*at, bytes{said});
+    }
+  }
+  runtime_.actors().log(log_level::info, "component " + moved.component + " has moved from node " +
+                                             moved.from + " to node " + moved.to);
+  preparing_.clear();
+  if (auto part = parts_.find(moved.component); part != parts_.end())
+    opens(*part->second);
+  rebuild_routing();
+  settle_places();
+}
+
+// The tool.
+
+void cluster::take_operator_question(wire::operator_question&& said) {
+  on_keeper([this, said = std::move(said)] {
+    auto answer = [this, ticket = said.ticket](std::optional<std::string> why_not) {
+      wire::operator_answer told;
+      told.ticket = ticket;
+      told.refused = std::move(why_not);
+      if (!told.refused)
+        told.status = describe_();
+      deliver(operator_, wire::frame(wire::kind::operator_answer, told));
+    };
+    if (said.component.empty())
+      answer(std::nullopt);
+    else if (!mover_)
+      answer("node " + setup_.node + " does not have the journal: ask node " + journal_node_);
+    else
+      mover_->begin(said.component, said.to, answer);
+  });
+}
+
+}  // namespace microlith::internal

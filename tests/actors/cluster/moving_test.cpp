@@ -1,0 +1,374 @@
+#include "actors/samples.hpp"
+#include "support/cluster_nodes.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <microlith/actors/internal/cluster/placement.hpp>
+#include <microlith/actors/internal/cluster/wire.hpp>
+
+using namespace microlith;
+using namespace samples;
+using namespace std::chrono_literals;
+using test::answered;
+using test::cluster_nodes;
+using test::failure_of;
+namespace wire = internal::wire;
+
+namespace {
+
+const cluster_nodes::placement three{
+    {"a", {"journal"}}, {"b", {"test.accounts"}}, {"c", {"test.balances"}}};
+
+struct balance_row {
+  std::int64_t balance = 0;
+};
+BOOST_DESCRIBE_STRUCT(balance_row, (), (balance))
+constexpr table<std::string, balance_row> balances_table{"balances"};
+
+component balances() {
+  projection rows{"test.balances", 1};
+  rows.keeps(balances_table);
+  rows.on<deposited>([](const deposited& e, write_transaction& t) {
+    balances_table.put(t, e.owner, {e.balance});
+  });
+  component hosted{"test.balances"};
+  hosted.projects(std::move(rows));
+  hosted.answers<ping>("test.balances", [](const ping&, const read_transaction& rows) {
+    auto row = balances_table.get(rows, "ann");
+    return pong{row ? row->balance : -1};
+  });
+  return hosted;
+}
+
+/// The tool, on the network of the nodes.
+class calling_operator final : public internal::link_events {
+ public:
+  explicit calling_operator(cluster_nodes& nodes)
+      : nodes_{nodes}, links_{nodes.network->make_links("operator")} {
+    links_->start(*this);
+    nodes.run();
+  }
+  ~calling_operator() override { links_->stop(); }
+
+  void begin_move(const std::string& component, const std::string& to,
+                  const std::string& asked = "a") {
+    auto how = links_->send(asked, wire::frame(wire::kind::operator_question,
+                                               wire::operator_question{1, component, to}));
+    BOOST_REQUIRE((how == internal::sent::taken));
+  }
+  /// Lets time pass until the answer is there: why not, or empty.
+  std::string end_move() {
+    for (int i = 0; i < 1'000'000 && !answer; ++i) {
+      if (!nodes_.network->step() && !nodes_.network->jump())
+        break;
+    }
+    BOOST_REQUIRE(answer.has_value());
+    auto ended = *std::exchange(answer, std::nullopt);
+    nodes_.run();
+    return ended.refused.value_or("");
+  }
+  std::string move(const std::string& component, const std::string& to,
+                   const std::string& asked = "a") {
+    begin_move(component, to, asked);
+    return end_move();
+  }
+  cluster_status status(const std::string& of) {
+    BOOST_REQUIRE((links_->send(of, wire::frame(wire::kind::operator_question,
+                                                wire::operator_question{2, {}, {}})) ==
+                   internal::sent::taken));
+    nodes_.run();
+    BOOST_REQUIRE(answer.has_value());
+    return std::exchange(answer, std::nullopt)->status;
+  }
+
+  void joined(const std::string&, message_id) override {}
+  void arrived(const std::string&, std::span<const std::byte> message) override {
+    auto said = decode<wire::operator_answer>(message.subspan(1));
+    if (said && message.front() == static_cast<std::byte>(wire::kind::operator_answer))
+      answer = std::move(*said);
+  }
+  void interrupted(const std::string&, const std::string&) override {}
+  void resumed(const std::string&) override {}
+  void lost(const std::string&, const std::string&) override {}
+
+  std::optional<wire::operator_answer> answer;
+
+ private:
+  cluster_nodes& nodes_;
+  std::unique_ptr<internal::links> links_;
+};
+
+std::vector<component> all() {
+  return {accounts(), balances()};
+}
+
+struct started_three {
+  started_three() { start(); }
+  void start() {
+    for (const char* name : {"a", "b", "c"})
+      nodes.start(name, all(), {.data = data.path() / name});
+  }
+  test::temporary_directory data;
+  cluster_nodes nodes{three};
+};
+
+std::vector<std::string> serving(cluster_nodes& nodes, const std::string& name) {
+  return nodes[name].cluster().serves;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(moving)
+
+BOOST_AUTO_TEST_CASE(a_component_moves_and_goes_on_where_it_was) {
+  started_three at;
+  calling_operator tool{at.nodes};
+  auto& c = at.nodes["c"];
+  static_cast<void>(c.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
+  static_cast<void>(c.commands().dispatch_and_wait<deposited>(deposit{"ann", 2}));
+  BOOST_TEST(tool.move("test.accounts", "c") == "");
+  BOOST_TEST(serving(at.nodes, "b").empty());
+  for (const char* name : {"a", "b", "c"}) {
+    auto paid = at.nodes[name].commands().dispatch_and_wait<deposited>(deposit{"ann", 1});
+    BOOST_REQUIRE(!paid.failed());
+  }
+  auto paid = at.nodes["b"].commands().dispatch_and_wait<deposited>(deposit{"ann", 1});
+  BOOST_TEST(answered<deposited>(paid).balance == 6);
+  auto now = tool.status("a");
+  auto place = std::find_if(now.places.begin(), now.places.end(),
+                            [](const auto& each) { return each.name == "test.accounts"; });
+  BOOST_REQUIRE((place != now.places.end()));
+  BOOST_TEST(place->node == "c");
+  BOOST_TEST(place->epoch == 1U);
+  BOOST_TEST(now.held == 0U);
+  // There and back, and to the node that has the journal.
+  BOOST_TEST(tool.move("test.accounts", "b") == "");
+  BOOST_TEST(tool.move("test.accounts", "a") == "");
+  auto last = at.nodes["b"].commands().dispatch_and_wait<deposited>(deposit{"ann", 1});
+  BOOST_TEST(answered<deposited>(last).balance == 7);
+  BOOST_TEST(at.nodes.open_ends() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_dispatched_while_it_moves_is_done_once_and_in_order) {
+  // The move begins after so many steps of what was dispatched.
+  for (int head_start : {0, 1, 3, 10, 30, 100}) {
+    started_three at;
+    calling_operator tool{at.nodes};
+    auto& c = at.nodes["c"];
+    static_cast<void>(c.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
+    at.nodes.run();
+    std::map<std::string, std::vector<std::int64_t>> balances_of;
+    std::size_t ended = 0;
+    auto pay = [&](const std::string& from) {
+      at.nodes[from].commands().dispatch_and_wait<deposited>(
+          deposit{"ann", 1}, 5s, [&, from](const answer<deposited>& a) {
+            ++ended;
+            balances_of[from].push_back(answered<deposited>(a).balance);
+          });
+    };
+    std::size_t sent = 0;
+    auto some_more = [&] {
+      for (const char* from : {"a", "b", "c"}) {
+        pay(from);
+        ++sent;
+      }
+    };
+    some_more();
+    for (int i = 0; i < head_start; ++i)
+      at.nodes.network->step();
+    tool.begin_move("test.accounts", "c");
+    for (int i = 0; i < 400 && !tool.answer; ++i) {
+      if (i % 4 == 0)
+        some_more();
+      if (!at.nodes.network->step())
+        at.nodes.network->jump();
+    }
+    BOOST_TEST(tool.end_move() == "");
+    some_more();
+    at.nodes.run();
+    BOOST_TEST(ended == sent);
+    BOOST_TEST(at.nodes["c"].cluster().serves.size() > 1U);
+    for (const auto& [from, balances] : balances_of)
+      BOOST_TEST(std::is_sorted(balances.begin(), balances.end()), "out of order from " << from);
+    auto paid = c.commands().dispatch_and_wait<deposited>(deposit{"ann", 1});
+    BOOST_TEST(answered<deposited>(paid).balance == static_cast<std::int64_t>(sent) + 1);
+    BOOST_TEST(at.nodes.open_ends() == 0U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_projection_catches_up_before_its_queries_move) {
+  started_three at;
+  calling_operator tool{at.nodes};
+  auto& a = at.nodes["a"];
+  static_cast<void>(a.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
+  std::uint64_t position = 0;
+  for (int i = 0; i < 50; ++i)
+    position = a.commands().dispatch_and_wait<deposited>(deposit{"ann", 1}).position;
+  std::vector<std::int64_t> answers;
+  auto ask = [&] {
+    a.queries().ask(ping{}, {.after = position}, [&](const answer<pong>& got) {
+      answers.push_back(answered<pong>(got).number);
+    });
+  };
+  tool.begin_move("test.balances", "b");
+  std::size_t asked = 0;
+  while (!tool.answer) {
+    ask();
+    ++asked;
+    if (!at.nodes.network->step())
+      BOOST_REQUIRE(at.nodes.network->jump());
+  }
+  BOOST_TEST(tool.end_move() == "");
+  BOOST_TEST(answers.size() == asked);
+  BOOST_TEST(answers == std::vector<std::int64_t>(asked, 50), boost::test_tools::per_element());
+  BOOST_TEST(serving(at.nodes, "c").empty());
+  BOOST_TEST((at.nodes["c"].rows("test.balances") == nullptr));
+  BOOST_REQUIRE((at.nodes["b"].rows("test.balances") != nullptr));
+  BOOST_TEST(tool.move("test.balances", "c") == "");
+  BOOST_TEST(answered<pong>(a.queries().ask(ping{}, {.after = position})).number == 50);
+  BOOST_TEST(at.nodes.open_ends() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_component_stays_where_it_was_moved_after_a_restart) {
+  started_three at;
+  {
+    calling_operator tool{at.nodes};
+    static_cast<void>(
+        at.nodes["a"].commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
+    BOOST_TEST(tool.move("test.accounts", "c") == "");
+  }
+  for (const char* name : {"a", "b", "c"})
+    at.nodes.stop(name);
+  // The one that the file names first: it must not begin what is not its own any more.
+  at.nodes.start("b", all(), {.data = at.data.path() / "b"});
+  BOOST_TEST(serving(at.nodes, "b").empty());
+  at.nodes.start("a", all(), {.data = at.data.path() / "a"});
+  BOOST_TEST(serving(at.nodes, "b").empty());
+  at.nodes.start("c", all(), {.data = at.data.path() / "c"});
+  BOOST_TEST(serving(at.nodes, "b").empty());
+  BOOST_TEST(at.nodes.log.contain("test.accounts runs on node c"));
+  auto paid = at.nodes["b"].commands().dispatch_and_wait<deposited>(deposit{"ann", 3});
+  BOOST_TEST(answered<deposited>(paid).balance == 3);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_moved_says_why) {
+  started_three at;
+  calling_operator tool{at.nodes};
+  auto says = [&](const std::string& component, const std::string& to, const std::string& part) {
+    auto why = tool.move(component, to);
+    BOOST_TEST(why.find(part) != std::string::npos, why);
+  };
+  says("journal", "b", "the journal stays where it is");
+  says("test.nothing", "b", "no component 'test.nothing'; there is: test.accounts, test.balances");
+  says("test.accounts", "z", "no node 'z'; it has: a, b, c");
+  BOOST_TEST(tool.move("test.accounts", "b") == "");
+  BOOST_TEST(tool.move("test.accounts", "c", "b").find("ask node a") != std::string::npos);
+  at.nodes.stop("c");
+  says("test.accounts", "c", "node c is not there");
+  says("test.balances", "b", "node c is not there");
+}
+
+BOOST_AUTO_TEST_CASE(an_append_of_an_old_epoch_is_refused) {
+  started_three at;
+  calling_operator tool{at.nodes};
+  auto& b = at.nodes["b"];
+  std::vector<std::byte> appended;
+  at.nodes.network->on_send = [&](const std::string& from, const std::string& to,
+                                  std::span<const std::byte> message) {
+    if (from == "b" && to == "a" && message.front() == static_cast<std::byte>(wire::kind::append))
+      appended.assign(message.begin(), message.end());
+  };
+  static_cast<void>(b.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
+  at.nodes.network->on_send = nullptr;
+  BOOST_REQUIRE(!appended.empty());
+  BOOST_TEST(tool.move("test.accounts", "c") == "");
+  BOOST_TEST(tool.move("test.accounts", "b") == "");
+  // As if b had not heard of the moves: the same once more, for somebody else.
+  auto said = decode<wire::append>(std::span{appended}.subspan(1)).value();
+  said.id = message_id::make();
+  said.cause = said.id;
+  said.checks.clear();
+  for (auto& event : said.events) {
+    event.envelope.id = message_id::make();
+    event.stream = "test.account/bob";
+  }
+  auto before = at.nodes["a"].journal().last_position();
+  auto send = [&](std::uint64_t epoch) {
+    said.epoch = epoch;
+    at.nodes.network->inject("b", "a", wire::frame(wire::kind::append, said));
+    at.nodes.run();
+  };
+  send(0);
+  send(1);
+  send(3);
+  BOOST_TEST(at.nodes["a"].journal().last_position() == before);
+  send(2);
+  BOOST_TEST(at.nodes["a"].journal().last_position() == before + 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_does_not_come_to_an_end_keeps_its_place) {
+  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.slow"}}, {"c", {}}}};
+  // Waits, in the middle of its work, for what nobody answers.
+  component slow{"test.slow"};
+  slow.serves<work>([](const work&, context& ctx) {
+    ctx.wait_for<work_done>(10s).then([](const work_done&) {}, [](const failure&) {});
+  });
+  slow.serves<other_work>([](const other_work&) {});
+  for (const char* name : {"a", "b", "c"})
+    nodes.start(name, {slow});
+  calling_operator tool{nodes};
+  auto& a = nodes["a"];
+  int ended = 0;
+  a.commands().dispatch_and_wait<accepted>(work{1}, 1h, [&](const auto&) { ++ended; });
+  nodes.run();
+  tool.begin_move("test.slow", "c");
+  int others = 0;
+  for (int i = 0; i < 10; ++i) {
+    nodes.network->step();
+    a.commands().dispatch_and_wait<accepted>(
+        other_work{i}, 5s, [&](const answer<accepted>& got) { others += got.failed() ? 100 : 1; });
+  }
+  auto why = tool.end_move();
+  BOOST_TEST(why.find("All is as it was") != std::string::npos, why);
+  BOOST_TEST(why.find("node b") != std::string::npos, why);
+  BOOST_TEST(others == 10);
+  BOOST_TEST(ended == 0);
+  BOOST_TEST(!nodes["c"].commands().dispatch_and_wait<accepted>(other_work{1}).failed());
+  a.advance(20s);
+  BOOST_TEST(ended == 1);
+  BOOST_TEST(tool.move("test.slow", "c") == "");
+  BOOST_TEST(!a.commands().dispatch_and_wait<accepted>(other_work{1}).failed());
+  BOOST_TEST(nodes.open_ends() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_is_lost_in_the_middle_leaves_one_place) {
+  for (const char* lost : {"a", "b", "c"}) {
+    for (int steps : {1, 5, 10, 15, 20, 25, 30, 40, 60}) {
+      started_three at;
+      auto paid = [&] {
+        return at.nodes["b"].commands().dispatch_and_wait<deposited>(deposit{"ann", 1});
+      };
+      static_cast<void>(
+          at.nodes["b"].commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
+      at.nodes.run();
+      {
+        calling_operator tool{at.nodes};
+        tool.begin_move("test.accounts", "c");
+        for (int i = 0; i < steps; ++i) {
+          if (!at.nodes.network->step())
+            at.nodes.network->jump();
+        }
+        at.nodes.kill(lost);
+      }
+      at.nodes[lost == std::string_view{"a"} ? "b" : "a"].advance(10s);
+      at.nodes.start(lost, all(), {.data = at.data.path() / lost});
+      at.nodes["a"].advance(10s);
+      bool on_b = !serving(at.nodes, "b").empty();
+      bool on_c = serving(at.nodes, "c").size() > 1;
+      BOOST_TEST(on_b != on_c, "lost " << lost << " after " << steps);
+      BOOST_TEST(answered<deposited>(paid()).balance == 1);
+      BOOST_TEST(at.nodes.open_ends() == 0U);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
