@@ -166,6 +166,8 @@ class node_assembly {
     part.projectors.update([](projector_table& table) { table.clear(); });
     part.durables.update([](durable_table& table) { table.clear(); });
     part.snapshots.reset();
+    if (part.others)
+      part.others->close_stores();
     part.journal.reset();
   }
 };

@@ -247,6 +247,7 @@ result<std::unique_ptr<subscription_store>, storage_error> subscription_store::o
 }
 
 subscription_store::subscription_store(std::unique_ptr<state> s) : state_{std::move(s)} {}
+subscription_store::subscription_store() = default;
 subscription_store::~subscription_store() = default;
 
 const std::string& subscription_store::name() const {

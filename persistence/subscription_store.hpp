@@ -10,12 +10,15 @@
 // A key is *retried* (its first event is tried again by whoever runs the subscription) or *parked*
 // (its events stay until a person has them replayed, or drops them).
 //
-// What changes it has one caller at a time; everything else may be called from any thread.
+// Where the journal is on another node, so is this, and an implementation of the actors asks for
+// it. What changes it has one caller at a time; everything else may be called from any thread.
 
 #include <microlith/messages/envelope.hpp>
 #include <microlith/messages/result.hpp>
 #include <microlith/persistence/error.hpp>
 #include <microlith/persistence/journal.hpp>
+
+#include <boost/describe.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +56,7 @@ struct held_key {
 
   friend bool operator==(const held_key&, const held_key&) = default;
 };
+BOOST_DESCRIBE_STRUCT(held_key, (), (key, parked, attempts, events, since, why))
 
 /// A key is not longer; what is kept of an error text neither.
 inline constexpr std::size_t max_subscription_key_bytes = 1000;
@@ -62,6 +66,7 @@ struct held_event {
   std::string key;
   std::uint64_t position = 0;
 };
+BOOST_DESCRIBE_STRUCT(held_event, (), (key, position))
 
 class subscription_store {
  public:
@@ -70,47 +75,54 @@ class subscription_store {
   [[nodiscard]] static result<std::unique_ptr<subscription_store>, storage_error> open(
       const std::string& name, subscription_options options, const journal& source);
 
-  ~subscription_store();
+  virtual ~subscription_store();
   subscription_store(const subscription_store&) = delete;
   subscription_store& operator=(const subscription_store&) = delete;
 
-  [[nodiscard]] const std::string& name() const;
+  [[nodiscard]] virtual const std::string& name() const;
   /// What was found at opening that a person should know; mostly empty.
-  [[nodiscard]] const std::string& note() const;
+  [[nodiscard]] virtual const std::string& note() const;
 
-  [[nodiscard]] std::uint64_t checkpoint() const;
-  [[nodiscard]] std::uint64_t held_keys() const;  ///< retried and parked
-  [[nodiscard]] std::uint64_t parked_keys() const;
-  [[nodiscard]] std::uint64_t held_events() const;
-  [[nodiscard]] std::uint64_t parked_events() const;
+  [[nodiscard]] virtual std::uint64_t checkpoint() const;
+  [[nodiscard]] virtual std::uint64_t held_keys() const;  ///< retried and parked
+  [[nodiscard]] virtual std::uint64_t parked_keys() const;
+  [[nodiscard]] virtual std::uint64_t held_events() const;
+  [[nodiscard]] virtual std::uint64_t parked_events() const;
 
-  [[nodiscard]] result<std::optional<held_key>, storage_error> find(std::string_view key) const;
+  [[nodiscard]] virtual result<std::optional<held_key>, storage_error> find(
+      std::string_view key) const;
   /// In an order of its own; the next ones come after the last key of these.
-  [[nodiscard]] result<std::vector<held_key>, storage_error> held(
+  [[nodiscard]] virtual result<std::vector<held_key>, storage_error> held(
       const std::optional<std::string>& after = {}, std::size_t limit = 1000) const;
   /// Positions of a key's events after one, in order.
-  [[nodiscard]] result<std::vector<std::uint64_t>, storage_error> positions_of(
+  [[nodiscard]] virtual result<std::vector<std::uint64_t>, storage_error> positions_of(
       std::string_view key, std::uint64_t after = 0, std::size_t limit = 1000) const;
 
   /// `event` is the message id of the journal's event there.
-  [[nodiscard]] result<void, storage_error> save_checkpoint(std::uint64_t position,
-                                                            message_id event);
+  [[nodiscard]] virtual result<void, storage_error> save_checkpoint(std::uint64_t position,
+                                                                    message_id event);
 
   /// Holds a key's events, the first of which has failed.
-  [[nodiscard]] result<void, storage_error> hold(const held_key& how,
-                                                 std::span<const std::uint64_t> positions);
+  [[nodiscard]] virtual result<void, storage_error> hold(const held_key& how,
+                                                         std::span<const std::uint64_t> positions);
   /// Holds events behind others of their keys.
-  [[nodiscard]] result<void, storage_error> hold_behind(std::span<const held_event> events);
+  [[nodiscard]] virtual result<void, storage_error> hold_behind(std::span<const held_event> events);
   /// The first event of a held key has failed again.
-  [[nodiscard]] result<void, storage_error> failed_again(std::string_view key, unsigned attempts,
-                                                         bool parked, const std::string& why);
+  [[nodiscard]] virtual result<void, storage_error> failed_again(std::string_view key,
+                                                                 unsigned attempts, bool parked,
+                                                                 const std::string& why);
   /// A held event is done. Whether others of its key are held.
-  [[nodiscard]] result<bool, storage_error> finished(std::string_view key, std::uint64_t position);
+  [[nodiscard]] virtual result<bool, storage_error> finished(std::string_view key,
+                                                             std::uint64_t position);
   /// Parked events are to be tried again, in order. False where the key is not parked.
-  [[nodiscard]] result<bool, storage_error> replay(std::string_view key);
+  [[nodiscard]] virtual result<bool, storage_error> replay(std::string_view key);
   /// Forgets parked events of a key: all, or the one at a position. How many.
-  [[nodiscard]] result<std::uint64_t, storage_error> drop(
+  [[nodiscard]] virtual result<std::uint64_t, storage_error> drop(
       std::string_view key, std::optional<std::uint64_t> position = {});
+
+ protected:
+  /// For one that is kept elsewhere.
+  subscription_store();
 
  private:
   class state;

@@ -183,11 +183,15 @@ void runtime::actors_part::append(std::unique_ptr<append_job> job) {
     caf::anon_send(writer, bell_atom::value);
 }
 
-void runtime::actors_part::ring_projectors() {
-  for (const auto& [name, projector] : *projectors.get()) {
-    if (!projector->rung.exchange(true, std::memory_order_acq_rel))
-      caf::anon_send(projector->actor, bell_atom::value);
-  }
+void runtime::actors_part::ring_followers() {
+  auto ring = [](const auto& all) {
+    for (const auto& [name, follower] : all) {
+      if (!follower->rung.exchange(true, std::memory_order_acq_rel))
+        caf::anon_send(follower->actor, bell_atom::value);
+    }
+  };
+  ring(*projectors.get());
+  ring(*durables.get());
 }
 
 void runtime::actors_part::routes_changed() {

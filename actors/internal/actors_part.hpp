@@ -254,7 +254,7 @@ struct runtime::actors_part {
   void forward(bus_kind bus, envelope message);
   void append(std::unique_ptr<append_job> job);
   /// The journal has grown.
-  void ring_projectors();
+  void ring_followers();
   /// Something is served or listened to, or is no longer.
   void routes_changed();
   /// Deterministic scheduler only. One step of what is due; false: nothing is.

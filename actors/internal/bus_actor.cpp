@@ -173,6 +173,7 @@ bus_core_actor::behavior_type bus_behavior(bus_self self, runtime* node, bus_par
       [self](release_message& held) {
         for (auto& message : held.gate->open())
           carry(self, std::move(message), true);
+        self->state.hand_over();
       },
   };
 }

@@ -44,10 +44,14 @@ struct awaited_answer {
 
 class reports_to_deliverer final : public report_target {
  public:
+  explicit reports_to_deliverer(std::string component) : component_{std::move(component)} {}
+
   void send_to(deliverer_actor to) { to_ = std::move(to); }
   void report(append_reports&& reports) override { caf::anon_send(to_, std::move(reports)); }
+  std::string_view component() const override { return component_; }
 
  private:
+  const std::string component_;
   deliverer_actor to_;
 };
 
@@ -277,7 +281,7 @@ deliverer_actor::behavior_type deliverer_behavior(deliverer_self self, runtime* 
 
 deliverer_actor spawn_deliverer(runtime& node, durable_part& part, subscriber_actor subscriber) {
   auto& system = *node.actors().system;
-  auto target = std::make_unique<reports_to_deliverer>();
+  auto target = std::make_unique<reports_to_deliverer>(part.component);
   report_target* report_to = target.get();
   const durable_part* described = &part;
   auto actor = node.actors().deterministic()

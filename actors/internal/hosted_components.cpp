@@ -83,15 +83,20 @@ result<void, failure> hosted_components::open(hosted& at, const durable_subscrip
   auto refuse = [&](const std::string& why) {
     return cannot_host("durable subscription " + definition.name() + why);
   };
-  if (part.options.data.empty())
+  bool elsewhere = part.others && !part.others->has_journal();
+  if (!elsewhere && part.options.data.empty())
     return refuse(" needs a data directory; set node_options::data");
   if (part.durables.get()->contains(definition.name()))
     return refuse(" is hosted already: its name is the name of its checkpoint");
-  auto store = subscription_store::open(definition.name(),
-                                        {.directory = part.options.data,
-                                         .start = definition.options().start,
-                                         .map_limit_bytes = part.options.journal_map_bytes},
-                                        *part.journal);
+  if (part.others)
+    part.others->close_store(definition.name());
+  auto store = elsewhere
+                   ? part.others->open_store(definition, at.name)
+                   : subscription_store::open(definition.name(),
+                                              {.directory = part.options.data,
+                                               .start = definition.options().start,
+                                               .map_limit_bytes = part.options.journal_map_bytes},
+                                              *part.journal);
   if (!store)
     return cannot_host(to_string(store.error()));
   if (!(*store)->note().empty())
@@ -125,7 +130,7 @@ result<void, failure> hosted_components::serve(hosted& at, const component& of) 
     if (auto ok = step(with); !ok)
       return ok.error();
   }
-  at.serves = true;
+  set_serves(at, true);
   return {};
 }
 
@@ -176,8 +181,11 @@ result<void, failure> hosted_components::prepare(const std::string& name) {
   if (offered == nullptr)
     return cannot_host("the program of this node has no component " + name +
                        "; run one there that has it");
-  if (find(name) != nullptr)
+  if (const auto* there = find(name)) {
+    if (there->ending)
+      return cannot_host(name + " is still ending here; try again later");
     return {};
+  }
   auto& at = hosted_.emplace_back();
   at.name = name;
   auto opened = open(at, *offered);
@@ -191,7 +199,9 @@ bool hosted_components::has_reached(std::string_view name, std::uint64_t positio
   const auto* at = find(name);
   return at != nullptr &&
          std::all_of(at->projectors.begin(), at->projectors.end(), [&](const auto& projector) {
-           return projector->checkpoint.load(std::memory_order_acquire) >= position;
+           // One that has stopped goes no further, here or elsewhere.
+           return projector->failed.load() ||
+                  projector->checkpoint.load(std::memory_order_acquire) >= position;
          });
 }
 
@@ -231,7 +241,7 @@ void hosted_components::end(hosted& at) {
   if (std::exchange(at.ending, true))
     return;
   auto& part = node_.actors();
-  at.serves = false;
+  set_serves(at, false);
   at.subscriptions.clear();
   at.running_actors =
       std::make_shared<std::atomic<std::size_t>>(at.projectors.size() + at.durables.size());
@@ -274,10 +284,20 @@ bool hosted_components::has_ended(std::string_view name) {
   return true;
 }
 
+void hosted_components::set_serves(hosted& at, bool serves) {
+  if (at.serves == serves)
+    return;
+  at.serves = serves;
+  std::lock_guard lock{running_mutex_};
+  if (serves)
+    running_.insert(at.name);
+  else
+    running_.erase(running_.find(at.name));
+}
+
 bool hosted_components::runs(std::string_view name) const {
-  std::lock_guard lock{mutex_};
-  const auto* at = find(name);
-  return at != nullptr && at->serves;
+  std::lock_guard lock{running_mutex_};
+  return running_.contains(name);
 }
 
 bool hosted_components::is_there(std::string_view name) const {
@@ -286,23 +306,8 @@ bool hosted_components::is_there(std::string_view name) const {
 }
 
 std::vector<std::string> hosted_components::running() const {
-  std::lock_guard lock{mutex_};
-  std::vector<std::string> names;
-  for (const auto& each : hosted_) {
-    if (each.serves)
-      names.push_back(each.name);
-  }
-  return names;
-}
-
-std::vector<std::string> hosted_components::prepared() const {
-  std::lock_guard lock{mutex_};
-  std::vector<std::string> names;
-  for (const auto& each : hosted_) {
-    if (!each.serves && !each.ending)
-      names.push_back(each.name);
-  }
-  return names;
+  std::lock_guard lock{running_mutex_};
+  return {running_.begin(), running_.end()};
 }
 
 void hosted_components::forget() {

@@ -7,11 +7,13 @@
 
 #include <microlith/actors/component.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,7 +52,6 @@ class hosted_components {
   [[nodiscard]] bool runs(std::string_view name) const;
   [[nodiscard]] bool is_there(std::string_view name) const;
   [[nodiscard]] std::vector<std::string> running() const;
-  [[nodiscard]] std::vector<std::string> prepared() const;
 
   /// The node has stopped: its actors are gone already.
   void forget();
@@ -74,10 +75,14 @@ class hosted_components {
   [[nodiscard]] const hosted* find(std::string_view name) const;
   [[nodiscard]] const component* find_offer(std::string_view name) const;
 
+  void set_serves(hosted& at, bool serves);
+
   runtime& node_;
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  ///< held for as long as opening and serving take
   std::list<hosted> hosted_;
   std::vector<component> offered_;
+  mutable std::mutex running_mutex_;  ///< for a moment, also within the other one
+  std::multiset<std::string, std::less<>> running_;
 };
 
 }  // namespace microlith::internal

@@ -81,6 +81,8 @@ class report_target {
  public:
   virtual ~report_target() = default;
   virtual void report(append_reports&& reports) = 0;
+  /// The component that asks, where the cause does not tell; empty: it does.
+  [[nodiscard]] virtual std::string_view component() const { return {}; }
 };
 
 /// What one handling asks of the journal: its events, and what follows when they are durable. Made

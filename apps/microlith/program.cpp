@@ -45,7 +45,8 @@ std::string first_line(std::string text) {
 
 int parse_and_run(int argc, const char* const* argv) {
   chosen_command chosen;
-  CLI::App app{"Looks at, checks and copies what a Microlith node keeps on disk.", "microlith"};
+  CLI::App app{"Looks after Microlith nodes: what they keep on disk, and how they work together.",
+               "microlith"};
   app.footer(examples);
   app.set_version_flag("--version", version, "Print the version and exit");
   app.require_subcommand(1);

@@ -152,6 +152,7 @@ void cluster::joined(const std::string& name, message_id) {
   at->types.clear();
   at->pieces.clear();
   if (at == &operator_) {
+    operator_.cut_off.store(false);
     operator_.joined.store(true);
     return;
   }
@@ -237,6 +238,8 @@ void cluster::interrupted(const std::string& name, const std::string& why) {
     std::lock_guard lock{at->looking};
     at->why = why;
   }
+  if (at == &operator_)
+    return;
   rebuild_routing();
   if (name == journal_node_)
     fail_reads(nothing_there(*at));
@@ -250,10 +253,12 @@ void cluster::resumed(const std::string& name) {
   at->cut_off.store(false);
   {
     std::lock_guard lock{at->sending};
-    at->bell_due = has_journal();
+    at->bell_due = has_journal() && at != &operator_;
     if (!flush(*at))
       retry_later();
   }
+  if (at == &operator_)
+    return;
   rebuild_routing();
   runtime_.actors().log(log_level::info, "node " + name + " is back");
 }

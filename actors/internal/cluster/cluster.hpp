@@ -26,12 +26,19 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <optional>
 #include <shared_mutex>
 #include <unordered_map>
 
+namespace microlith {
+class durable_subscription;
+}
+
 namespace microlith::internal {
+
+class hosted_components;
 
 /// Bytes kept for one peer that cannot be reached now; past it, what is published misses it.
 inline constexpr std::size_t max_backlog_bytes = std::size_t{64} << 20;
@@ -50,8 +57,6 @@ struct cluster_setup {
   std::shared_ptr<cluster_wiring> wiring;  ///< in tests
   bool insecure = false;                   ///< links without TLS beyond loopback were asked for
 };
-
-class hosted_components;
 
 class cluster final : public link_events, public remote_reader, private move_actions {
  public:
@@ -102,11 +107,16 @@ class cluster final : public link_events, public remote_reader, private move_act
   void pass_failure(const envelope& message, const failure& why);
 
   // The journal of another node.
+  [[nodiscard]] result<std::unique_ptr<subscription_store>, storage_error> open_store(
+      const durable_subscription& definition, const std::string& component);
   void append(std::unique_ptr<append_job> given);
   result<wire::page, storage_error> ask_journal(wire::read question) override;
 
   // The journal of this node.
   void report(const append_job& job, const append_request& request, const append_outcome& outcome);
+  /// What a durable subscription remembers is used by this node itself, or by nobody any more.
+  void close_store(const std::string& subscription);
+  void close_stores();
   void ring(std::uint64_t position);
 
   /// What this node serves or listens to has changed.
@@ -154,6 +164,8 @@ class cluster final : public link_events, public remote_reader, private move_act
   void take_outcome(wire::append_outcome&& said);
   void end_forwarded(std::uint64_t ticket, const std::function<void(const envelope&)>& end);
   void answer_read(peer& to, const wire::read& question);
+  [[nodiscard]] result<wire::store_answer, storage_error> answer_store(
+      const peer& to, const wire::store_call& call);
   void ring_here(std::uint64_t position);
   void take_placement(wire::placement&& said);
   void take_operator_question(wire::operator_question&& said);
@@ -170,8 +182,9 @@ class cluster final : public link_events, public remote_reader, private move_act
     // The keeper's.
     std::uint64_t step = 0;  ///< the move that it takes part in; 0: none
     bool opens = false;      ///< its gates, once it is served where it runs
-    bool overdue = false;    ///< or now
-    std::string trouble;     ///< why it cannot begin
+    std::uint64_t openings = 0;
+    bool overdue = false;  ///< or now
+    std::string trouble;   ///< why it cannot begin
   };
   class written_move;
 
@@ -288,6 +301,9 @@ class cluster final : public link_events, public remote_reader, private move_act
   mutable std::mutex appends_mutex_;
   std::deque<pending_append> appends_;
   bool settling_ = false;
+
+  std::mutex stores_mutex_;
+  std::map<std::string, std::unique_ptr<subscription_store>, std::less<>> stores_;
 
   std::mutex reads_mutex_;
   std::condition_variable read_ended_;

@@ -2,6 +2,7 @@
 
 #include <microlith/actors/internal/actors_part.hpp>
 #include <microlith/actors/internal/cluster/cluster.hpp>
+#include <microlith/actors/internal/cluster/remote_subscription.hpp>
 
 #include <algorithm>
 
@@ -121,7 +122,12 @@ void cluster::append(std::unique_ptr<append_job> given) {
   said.id = job.request.id;
   said.answers_command =
       job.ends_cause && !job.progress && job.cause.type().kind == message_kind::command;
-  if (const auto* part = part_of(job.cause.type())) {
+  const auto* part = part_of(job.cause.type());
+  if (job.report_to != nullptr) {
+    if (auto by = parts_.find(job.report_to->component()); by != parts_.end())
+      part = by->second.get();
+  }
+  if (part != nullptr) {
     said.component = part->name;
     said.epoch = part->epoch.load();
   }
@@ -393,7 +399,7 @@ void cluster::ring_here(std::uint64_t position) {
   if (remote_journal_ == nullptr)
     return;
   remote_journal_->has_grown(position);
-  runtime_.actors().ring_projectors();
+  runtime_.actors().ring_followers();
 }
 
 result<wire::page, storage_error> cluster::ask_journal(wire::read question) {
@@ -548,6 +554,16 @@ void cluster::answer_read(peer& to, const wire::read& question) {
         wrong(found.error());
       break;
     }
+    case wire::question::store: {
+      if (!question.store)
+        break;
+      auto answer = answer_store(to, *question.store);
+      if (answer)
+        said.store = std::move(*answer);
+      else
+        wrong(answer.error());
+      break;
+    }
     case wire::question::types:
       for (auto& type : journal.types()) {
         said.numbers.push_back(type.id);
@@ -556,6 +572,57 @@ void cluster::answer_read(peer& to, const wire::read& question) {
       break;
   }
   deliver(to, wire::frame(wire::kind::page, said));
+}
+
+result<wire::store_answer, storage_error> cluster::answer_store(const peer& to,
+                                                                const wire::store_call& call) {
+  auto refuse = [&](const std::string& why) {
+    return storage_error{storage_error_kind::unusable,
+                         "durable subscription " + call.subscription + " of " + call.component +
+                             " is not kept for node " + to.name + ": " + why};
+  };
+  auto at = place_of(call.component);
+  if (!at || at->node != to.name || at->epoch != call.epoch)
+    return refuse(at ? "the component runs on node " + at->node + " by now"
+                     : "the cluster file here has no such component");
+  auto& node = runtime_.actors();
+  if (node.options.data.empty())
+    return refuse("node " + setup_.node + " has no data directory");
+  std::lock_guard lock{stores_mutex_};
+  if (node.durables.get()->contains(call.subscription))
+    return refuse("a component of node " + setup_.node + " has one of the same name");
+  auto& store = stores_[call.subscription];
+  if (!store) {
+    auto opened =
+        subscription_store::open(call.subscription,
+                                 {.directory = node.options.data,
+                                  .start = call.start == 0 ? subscription_start::first_event
+                                                           : subscription_start::next_event,
+                                  .map_limit_bytes = node.options.journal_map_bytes},
+                                 *node.journal);
+    if (!opened)
+      return opened.error();
+    store = std::move(*opened);
+  }
+  return answer_of(*store, call);
+}
+
+void cluster::close_store(const std::string& subscription) {
+  std::lock_guard lock{stores_mutex_};
+  stores_.erase(subscription);
+}
+
+void cluster::close_stores() {
+  std::lock_guard lock{stores_mutex_};
+  stores_.clear();
+}
+
+result<std::unique_ptr<subscription_store>, storage_error> cluster::open_store(
+    const durable_subscription& definition, const std::string& component) {
+  auto part = parts_.find(component);
+  return remote_subscription::open(
+      definition.name(), definition.options().start, *this,
+      {component, part == parts_.end() ? 0 : part->second->epoch.load()});
 }
 
 }  // namespace microlith::internal

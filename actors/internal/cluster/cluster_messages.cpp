@@ -42,6 +42,9 @@ failure cluster::not_served(const envelope& message) {
 }
 
 std::optional<failure> cluster::refuses(const envelope& message) {
+  // While its component moves it waits for that.
+  if (auto at = gates_.find(&message.type()); at != gates_.end() && at->second->holds())
+    return std::nullopt;
   if (server_of(message.type()) != nullptr)
     return std::nullopt;
   return not_served(message);

@@ -215,8 +215,8 @@ void cluster::opens(component_part& part) {
     return;
   part.opens = true;
   part.step = 0;
-  later(move_step_limit, [this, &part] {
-    part.overdue = part.opens;
+  later(move_step_limit, [this, &part, number = ++part.openings] {
+    part.overdue = part.opens && part.openings == number;
     open_gates();
   });
 }
@@ -285,6 +285,9 @@ void cluster::take_step(const wire::move_step& said) {
                        : hosted_->prepare(name);
       if (!ready) {
         report_step(move, name, wire::step::refused, ready.error().text);
+        preparing_.clear();
+        if (hosted_->is_there(name) && !ending_.contains(name))
+          end_here(name, [] {});
         return;
       }
       await(
@@ -296,6 +299,7 @@ void cluster::take_step(const wire::move_step& said) {
       return;
     }
     case wire::step::hold:
+      at.opens = false;
       at.commands.hold();
       at.queries.hold();
       await(
@@ -375,7 +379,8 @@ void cluster::write(const component_moved_event& moved,
                      .time = node.wall_now(),
                      .facts = node.own_facts};
   envelope event{std::move(head), moved};
-  append_job job;
+  auto made = std::make_unique<append_job>();
+  auto& job = *made;
   job.cause = event;
   job.counts_failure = false;
   job.report_to = written_move_.get();
@@ -384,7 +389,7 @@ void cluster::write(const component_moved_event& moved,
   job.request.checks.push_back(
       {.stream = stream, .expected = expected_version::exactly(moved.epoch - 1), .built_on = {}});
   job.request.events.push_back({std::move(event), std::move(stream)});
-  node.append(std::move(job));
+  node.append(std::move(made));
 }
 
 void cluster::placed(const component_moved_event& moved) {

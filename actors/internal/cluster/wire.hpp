@@ -10,6 +10,7 @@
 #include <microlith/messages/codec.hpp>
 #include <microlith/messages/envelope.hpp>
 #include <microlith/messages/schema.hpp>
+#include <microlith/persistence/subscription_store.hpp>
 
 #include <boost/describe.hpp>
 
@@ -215,9 +216,61 @@ enum class question : std::uint8_t {
   position_of,
   conversation,
   types,
+  store,
 };
 BOOST_DESCRIBE_ENUM(question, records, stream, stream_version, append_of, position_of, conversation,
-                    types)
+                    types, store)
+
+/// Of what a durable subscription remembers; the functions of subscription_store.
+enum class store_action : std::uint8_t {
+  look,
+  find,
+  held,
+  positions_of,
+  save_checkpoint,
+  hold,
+  hold_behind,
+  failed_again,
+  finished,
+  replay,
+  drop,
+};
+BOOST_DESCRIBE_ENUM(store_action, look, find, held, positions_of, save_checkpoint, hold,
+                    hold_behind, failed_again, finished, replay, drop)
+
+struct store_call {
+  store_action what = store_action::look;
+  std::string component;  ///< that asks, and the epoch in which it began
+  std::uint64_t epoch = 0;
+  std::string subscription;
+  std::uint8_t start = 0;
+  held_key key;
+  std::uint64_t position = 0;
+  message_id event;
+  std::uint64_t number = 0;
+  bool flag = false;
+  std::vector<std::uint64_t> positions;
+  std::vector<held_event> events;
+};
+BOOST_DESCRIBE_STRUCT(store_call, (),
+                      (what, component, epoch, subscription, start, key, position, event, number,
+                       flag, positions, events))
+
+struct store_answer {
+  std::string note;
+  std::uint64_t checkpoint = 0;
+  std::uint64_t held_keys = 0;
+  std::uint64_t parked_keys = 0;
+  std::uint64_t held_events = 0;
+  std::uint64_t parked_events = 0;
+  std::vector<held_key> keys;
+  std::vector<std::uint64_t> positions;
+  std::uint64_t number = 0;
+  bool flag = false;
+};
+BOOST_DESCRIBE_STRUCT(store_answer, (),
+                      (note, checkpoint, held_keys, parked_keys, held_events, parked_events, keys,
+                       positions, number, flag))
 
 /// Asked of the node that has the journal.
 struct read {
@@ -228,8 +281,9 @@ struct read {
   std::uint64_t bytes = 0;
   std::string stream;
   message_id id;
+  std::optional<store_call> store = {};
 };
-BOOST_DESCRIBE_STRUCT(read, (), (ticket, what, from, events, bytes, stream, id))
+BOOST_DESCRIBE_STRUCT(read, (), (ticket, what, from, events, bytes, stream, id, store))
 
 /// A record as the journal stores it, checksum and all.
 struct record {
@@ -248,9 +302,11 @@ struct page {
   std::optional<std::uint8_t> error;       ///< kind of a storage error
   std::string text;
   std::uint64_t error_position = 0;
+  std::optional<store_answer> store;
 };
 BOOST_DESCRIBE_STRUCT(page, (),
-                      (ticket, records, next, end, numbers, schemas, error, text, error_position))
+                      (ticket, records, next, end, numbers, schemas, error, text, error_position,
+                       store))
 
 /// The journal has grown to here.
 struct bell {

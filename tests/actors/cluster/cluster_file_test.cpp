@@ -105,6 +105,11 @@ BOOST_AUTO_TEST_CASE(the_journal_and_each_component_have_exactly_one_place) {
           {"127.0.0.1:1", "a and b"});
 }
 
+BOOST_AUTO_TEST_CASE(no_node_takes_the_name_of_the_tool) {
+  refuses(journal_node + section("operator", "listen = '127.0.0.1:2'\nhosts = []"),
+          {"[nodes.operator]", "that name is the tool's"});
+}
+
 BOOST_AUTO_TEST_CASE(a_file_fits_its_program) {
   auto file = parsed(three_nodes);
   auto unknown_node = problem_with(file, "d", components);

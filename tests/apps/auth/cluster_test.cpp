@@ -9,10 +9,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 using auth::test::cookie_of;
@@ -89,6 +91,13 @@ class three_nodes {
     return processes_.at(name)->wait();
   }
 
+  /// Of the tool: `microlith cluster ARGUMENTS --cluster FILE`.
+  child_process::ending tool(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "cluster");
+    arguments.insert(arguments.end(), {"--cluster", (directory_.path() / "cluster.toml").string()});
+    return child_process{MICROLITH_TOOL, arguments}.wait();
+  }
+
   http_response call(std::string_view method, std::string_view path, std::string_view body = {},
                      const std::vector<std::string>& headers = {}, const std::string& node = "c") {
     return http_client{ports_.at(node)}.call(method, path, body, headers);
@@ -157,6 +166,83 @@ BOOST_AUTO_TEST_CASE(three_processes_do_what_one_does) {
   BOOST_TEST(nodes.call_when_there("GET", "/api/me", {}, {cookie}).status == 401);
   for (const char* name : {"c", "b", "a"})
     BOOST_TEST(nodes.stop(name).code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(components_move_while_clients_keep_working) {
+  three_nodes nodes;
+  for (const char* name : {"a", "b", "c"})
+    nodes.start(name);
+  BOOST_TEST(nodes.call_when_there("POST", "/api/register", user("first")).status == 201);
+  auto first = cookie_of(nodes.call_when_there("POST", "/api/login", user("first")));
+  BOOST_TEST(nodes.call_when_there("GET", "/api/me", {}, {first}).status == 200);
+
+  std::mutex mutex;
+  std::vector<std::string> wrong;  // under the mutex, as is the next
+  std::vector<std::string> registered;
+  std::atomic<bool> enough{false};
+  auto keep_working = [&](const std::string& client) {
+    auto note = [&](const std::string& what, int status) {
+      std::lock_guard lock{mutex};
+      wrong.push_back(what + ": " + std::to_string(status));
+    };
+    try {
+      for (int i = 0; !enough; ++i) {
+        auto name = client + std::to_string(i);
+        auto made = nodes.call("POST", "/api/register", user(name));
+        if (made.status != 201)
+          note("register " + name, made.status);
+        auto signed_in = nodes.call("POST", "/api/login", user(name));
+        if (signed_in.status != 200)
+          note("login " + name, signed_in.status);
+        auto me = nodes.call("GET", "/api/me", {}, {cookie_of(signed_in)});
+        if (me.status != 200 || me.body.find(name) == std::string::npos)
+          note("me " + name, me.status);
+        std::lock_guard lock{mutex};
+        registered.push_back(name);
+      }
+    } catch (const std::exception& broken) {
+      note(broken.what(), 0);
+    }
+  };
+  {
+    std::jthread one{keep_working, "ann"};
+    std::jthread two{keep_working, "bob"};
+    for (auto [component, to] : {std::pair{"auth.commands", "b"}, std::pair{"auth.queries", "a"},
+                                 std::pair{"auth.commands", "c"}, std::pair{"auth.queries", "c"},
+                                 std::pair{"auth.commands", "b"}}) {
+      auto moved = nodes.tool({"move", component, "--to", to});
+      BOOST_TEST(moved.code == 0, component << " to " << to << ": " << moved.err);
+    }
+    enough = true;
+  }
+  BOOST_TEST(wrong.empty(), (wrong.empty() ? "" : wrong.front()));
+  BOOST_REQUIRE(!registered.empty());
+  for (const auto& name : {registered.front(), registered.back()}) {
+    BOOST_TEST(nodes.call("POST", "/api/register", user(name)).status == 409);
+    BOOST_TEST(nodes.call("POST", "/api/login", user(name)).status == 200);
+  }
+
+  auto refused = nodes.tool({"move", "journal", "--to", "b"});
+  BOOST_TEST(refused.code == 2);
+  BOOST_TEST(refused.err.find("the journal stays where it is") != std::string::npos);
+  refused = nodes.tool({"move", "auth.gateway", "--to", "b"});
+  BOOST_TEST(refused.err.find("its program does what it does") != std::string::npos);
+  auto told = nodes.tool({"status", "--json"});
+  BOOST_TEST(told.code == 0);
+  BOOST_TEST(told.out.find(R"({"name":"auth.commands","node":"b","epoch":3})") != std::string::npos,
+             told.out);
+
+  // Where they were moved they stay.
+  for (const char* name : {"c", "b", "a"})
+    BOOST_TEST(nodes.stop(name).code == 0);
+  auto nobody = nodes.tool({"status"});
+  BOOST_TEST(nobody.out.find("not there") != std::string::npos);
+  for (const char* name : {"c", "b", "a"})
+    nodes.start(name);
+  BOOST_TEST(nodes.call_when_there("POST", "/api/register", user("first")).status == 409);
+  BOOST_TEST(nodes.call_when_there("GET", "/api/me", {}, {first}).status == 200);
+  told = nodes.tool({"status"});
+  BOOST_TEST(told.out.find("hosts auth.commands") != std::string::npos, told.out);
 }
 
 BOOST_AUTO_TEST_CASE(a_node_that_the_file_does_not_name_is_refused_and_says_what_there_is) {
