@@ -6,6 +6,7 @@
 
 #include <microlith/actors/internal/actors_part.hpp>
 #include <microlith/actors/internal/cluster/cluster.hpp>
+#include <microlith/actors/internal/settling.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -168,47 +169,6 @@ void send_outbox(writer_state& state) {
   state.outbox_order.clear();
 }
 
-failure conflict_failure(const append_conflict& conflict) {
-  return {.kind = failure_kind::conflict,
-          .certainty = certainty::not_done,
-          .text = to_string(conflict),
-          .message = {}};
-}
-
-// What was to follow events that are not in the journal never leaves.
-void unsent(writer_state& state, append_job& job, const failure& why, steady_time now) {
-  for (const auto& each : job.then_send) {
-    auto reason = why;
-    reason.message = each.message.head().id;
-    state.node->actors().talks->unsent(each.message.head().correlation, std::move(reason), now);
-  }
-}
-
-failure earlier_step_failed(const append_job& job) {
-  return {.kind = failure_kind::handler_failed,
-          .certainty = certainty::not_done,
-          .text = "an earlier step of " + std::string{job.cause.type().name} + " failed",
-          .message = {}};
-}
-
-// How the handling of the cause ends with this job, if it does.
-std::optional<accepted> ends_well(const append_job& job, std::uint64_t position) {
-  if (!job.ends_cause)
-    return std::nullopt;
-  if (job.progress) {
-    position = std::max(position, job.progress->position.load());
-    if (!job.progress->end())
-      return std::nullopt;
-  }
-  return accepted{position};
-}
-
-void end_badly(writer_state& state, append_job& job, const failure& why, steady_time now) {
-  unsent(state, job, why, now);
-  if (job.counts_failure && (!job.progress || job.progress->end()))
-    state.node->actors().failed(job.cause, why);
-}
-
 // Whether a command that now caused nothing to be journaled did so before: then its answer is that.
 std::optional<already_appended> earlier_events(writer_state& state, const append_job& job) {
   if (!job.ends_cause || !job.request.events.empty() || job.progress ||
@@ -222,27 +182,15 @@ std::optional<already_appended> earlier_events(writer_state& state, const append
 
 void replayed(writer_state& state, append_job& job, const already_appended& before,
               steady_time now) {
-  state.node->actors().replay(job.cause, before);
-  unsent(state, job,
-         {.kind = failure_kind::handler_failed,
-          .certainty = certainty::not_done,
-          .text = std::string{job.cause.type().name} + " has been carried out before",
-          .message = {}},
-         now);
-  if (!job.counts_failure)
-    return;
-  if (auto how = ends_well(job, before.last_position))
-    state.node->actors().finished(job.cause, *how);
+  auto& node = state.node->actors();
+  node.replay(job.cause, before);
+  end_as_before(node, job, before, now);
 }
 
 void succeeded(writer_state& state, append_job& job, std::uint64_t position, steady_time now) {
   const auto& request = job.request;
   auto& node = state.node->actors();
-  if (job.progress && job.progress->ended()) {
-    // An earlier step of the same handling was refused: what built on it does not leave.
-    unsent(state, job, earlier_step_failed(job), now);
-    job.then_send.clear();
-  }
+  drop_what_built_on_a_refusal(node, job, now);
   if (auto before = earlier_events(state, job)) {
     replayed(state, job, *before, now);
     return;
@@ -292,24 +240,14 @@ void settle(writer_state& state, append_job& job, append_outcome&& outcome, stea
     settle_elsewhere(state, job, std::move(outcome), now);
     return;
   }
-  bool reported = job.report_to != nullptr;
   std::visit(overloaded{
                  [&](const appended& done) { succeeded(state, job, done.last_position, now); },
                  [&](const already_appended& before) { replayed(state, job, before, now); },
-                 [&](const append_conflict& conflict) {
-                   if (reported)
-                     return;
-                   node.log(log_level::error, "events were not appended: " + to_string(conflict));
-                   end_badly(state, job, conflict_failure(conflict), now);
-                 },
-                 [&](const append_refused& refused) {
-                   node.log(log_level::error, "append refused: " + to_string(refused.why));
-                   if (!reported)
-                     end_badly(state, job, refused.why, now);
-                 },
+                 [&](const append_conflict& conflict) { end_badly(node, job, conflict, now); },
+                 [&](const append_refused& refused) { end_badly(node, job, refused, now); },
              },
              outcome);
-  if (reported)
+  if (job.report_to != nullptr)
     state.reports[job.report_to].add(std::move(outcome));
 }
 
@@ -366,7 +304,7 @@ bool collect(writer_state& state) {
       return false;
     auto& job = *next;
     if (job->progress && job->progress->ended()) {
-      unsent(state, *job, earlier_step_failed(*job), state.node->steady_now());
+      unsent(state.node->actors(), *job, earlier_step_failed(*job), state.node->steady_now());
       continue;
     }
     state.events += job->request.events.size() + 1;

@@ -3,6 +3,7 @@
 #include <microlith/actors/internal/actors_part.hpp>
 #include <microlith/actors/internal/cluster/cluster.hpp>
 #include <microlith/actors/internal/cluster/remote_subscription.hpp>
+#include <microlith/actors/internal/settling.hpp>
 
 #include <algorithm>
 
@@ -48,44 +49,10 @@ stream_check from_wire(wire::check&& said) {
   return {.stream = std::move(said.stream), .expected = expected, .built_on = said.built_on};
 }
 
-failure earlier_step_failed(const append_job& job) {
-  return {.kind = failure_kind::handler_failed,
-          .certainty = certainty::not_done,
-          .text = "an earlier step of " + std::string{job.cause.type().name} + " failed",
-          .message = {}};
-}
-
-// What was to follow events that are not in the journal never leaves.
-void unsent(runtime::actors_part& node, const append_job& job, const failure& why) {
-  for (const auto& each : job.then_send) {
-    auto reason = why;
-    reason.message = each.message.head().id;
-    node.talks->unsent(each.message.head().correlation, std::move(reason), node.now());
-  }
-}
-
-void end_well(runtime::actors_part& node, const append_job& job, std::uint64_t position) {
-  if (job.progress) {
-    position = std::max(position, job.progress->position.load());
-    if (!job.progress->end())
-      return;
-  }
-  node.finished(job.cause, {position});
-}
-
-void end_badly(runtime::actors_part& node, const append_job& job, const failure& why) {
-  unsent(node, job, why);
-  if (job.counts_failure && (!job.progress || job.progress->end()))
-    node.failed(job.cause, why);
-}
-
 void succeeded(runtime::actors_part& node, append_job& job, const appended& done,
                const std::vector<std::uint64_t>& stream_versions) {
-  if (job.progress && job.progress->ended()) {
-    unsent(node, job, earlier_step_failed(job));
-    job.then_send.clear();
-  }
   auto now = node.now();
+  drop_what_built_on_a_refusal(node, job, now);
   auto position = done.first_position;
   for (std::size_t i = 0; i < job.request.events.size(); ++i) {
     auto& event = job.request.events[i].message;
@@ -100,8 +67,8 @@ void succeeded(runtime::actors_part& node, append_job& job, const appended& done
     job.progress->position.store(done.last_position);
   for (auto& each : job.then_send)
     node.forward(each.bus, std::move(each.message));
-  if (job.ends_cause)
-    end_well(node, job, done.last_position);
+  if (auto how = ends_well(job, done.last_position))
+    node.finished(job.cause, *how);
 }
 
 }  // namespace
@@ -115,7 +82,7 @@ void cluster::append(std::unique_ptr<append_job> given) {
   auto& job = *given;
   auto& node = runtime_.actors();
   if (job.progress && job.progress->ended()) {
-    unsent(node, job, earlier_step_failed(job));
+    unsent(node, job, earlier_step_failed(job), node.now());
     return;
   }
   wire::append said;
@@ -196,37 +163,15 @@ void cluster::settle_appends() {
 void cluster::settle(pending_append&& done) {
   auto& node = runtime_.actors();
   auto& job = *done.job;
-  bool reported = job.report_to != nullptr;
-  std::visit(overloaded{
-                 [&](const appended& to) { succeeded(node, job, to, done.stream_versions); },
-                 [&](const already_appended& before) {
-                   unsent(
-                       node, job,
-                       {.kind = failure_kind::handler_failed,
-                        .certainty = certainty::not_done,
-                        .text = std::string{job.cause.type().name} + " has been carried out before",
-                        .message = {}});
-                   if (job.counts_failure)
-                     end_well(node, job, before.last_position);
-                 },
-                 [&](const append_conflict& conflict) {
-                   if (reported)
-                     return;
-                   node.log(log_level::error, "events were not appended: " + to_string(conflict));
-                   end_badly(node, job,
-                             {.kind = failure_kind::conflict,
-                              .certainty = certainty::not_done,
-                              .text = to_string(conflict),
-                              .message = {}});
-                 },
-                 [&](const append_refused& refused) {
-                   node.log(log_level::error, "append refused: " + to_string(refused.why));
-                   if (!reported)
-                     end_badly(node, job, refused.why);
-                 },
-             },
-             *done.outcome);
-  if (!reported)
+  std::visit(
+      overloaded{
+          [&](const appended& to) { succeeded(node, job, to, done.stream_versions); },
+          [&](const already_appended& before) { end_as_before(node, job, before, node.now()); },
+          [&](const append_conflict& conflict) { end_badly(node, job, conflict, node.now()); },
+          [&](const append_refused& refused) { end_badly(node, job, refused, node.now()); },
+      },
+      *done.outcome);
+  if (job.report_to == nullptr)
     return;
   append_reports reports;
   reports.add(std::move(*done.outcome));
