@@ -1,5 +1,6 @@
 #include <microlith/actors/context.hpp>
 #include <microlith/actors/internal/actors_part.hpp>
+#include <microlith/actors/internal/cluster/cluster.hpp>
 
 #include <algorithm>
 
@@ -180,6 +181,9 @@ void handle(handler_self self, envelope&& message) {
   if (state.projector && message.head().after > state.projector->checkpoint.load()) {
     caf::anon_send(state.projector->actor,
                    parked_query{std::move(message), [&node](envelope&& ready) {
+                                  // It passes the bus once more.
+                                  if (node.others)
+                                    node.others->has_ended(ready);
                                   node.forward(bus_kind::query, std::move(ready));
                                 }});
     return;
