@@ -94,7 +94,8 @@ bool cluster::enters(envelope& message, bool served_here) {
   auto at = gates_.find(&message.type());
   if (at == gates_.end())
     return true;
-  bool from_within = served_here && message.head().depth != 0 && !came_over_a_link(message);
+  // What handlers here caused, and what came before its sender held back.
+  bool from_within = served_here && (message.head().depth != 0 || came_over_a_link(message));
   return at->second->enters(message, from_within);
 }
 
@@ -302,6 +303,11 @@ void cluster::take_step(const wire::move_step& said) {
       at.opens = false;
       at.commands.hold();
       at.queries.hold();
+      if (hosted_->runs(name)) {
+        // The others hold first: what they have sent is to end here.
+        report_step(move, name, wire::step::held, {});
+        return;
+      }
       await(
           at, move,
           [&at] {
@@ -313,7 +319,11 @@ void cluster::take_step(const wire::move_step& said) {
     case wire::step::leave:
       hosted_->pause(name);
       await(
-          at, move, [this, name] { return hosted_->delivers_nothing(name); },
+          at, move,
+          [this, &at, name] {
+            bool commands = at.commands.closes();
+            return at.queries.closes() && commands && hosted_->delivers_nothing(name);
+          },
           [this, name, move] {
             end_here(name, [this, name, move] {
               report_step(move, name, wire::step::left, {});

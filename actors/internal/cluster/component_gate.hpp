@@ -4,7 +4,8 @@
 // held back while the component moves.
 //
 //   open      everything passes
-//   draining  what handlers of the component cause here passes, so that they can come to an end
+//   draining  where the component runs, what handlers cause and what other nodes sent before they
+//             held back still passes, so that all comes to an end; elsewhere nothing does
 //   closed    nothing passes; nothing that passed is unfinished
 //
 // `enters` and `open` are called by the actor of the bus alone, so held messages leave in the order
@@ -21,8 +22,8 @@ namespace microlith::internal {
 
 class component_gate {
  public:
-  /// True: it passes, and has to end. False: it was taken, to be held. `from_within`: it goes to a
-  /// handler here and was caused by one.
+  /// True: it passes, and has to end. False: it was taken, to be held. `from_within`: it also
+  /// passes while draining.
   [[nodiscard]] bool enters(envelope& message, bool from_within);
   /// Counted without having come by: whoever calls this ends it, too.
   void pass() { passed_.fetch_add(1); }
