@@ -87,17 +87,18 @@ void environment_check::walk_free() {
   std::uint64_t entries = 0;
   for (bool more = free.first(); more; more = free.next()) {
     ++entries;
-    std::uint64_t transaction = 0;
+    // Native words, as LMDB has them.
+    std::size_t transaction = 0;
     std::memcpy(&transaction, free.key().data(), sizeof transaction);
     auto pages = free.value();
     auto number_at = [&](std::size_t index) {
-      std::uint64_t number = 0;
+      std::size_t number = 0;
       std::memcpy(&number, pages.data() + index * sizeof number, sizeof number);
       return number;
     };
-    auto room = pages.size() / sizeof(std::uint64_t);
-    if (transaction > snapshot_.transaction || room == 0 || pages.size() % 8 != 0 ||
-        number_at(0) > room - 1)
+    auto room = pages.size() / sizeof(std::size_t);
+    if (transaction > snapshot_.transaction || room == 0 ||
+        pages.size() % sizeof(std::size_t) != 0 || number_at(0) > room - 1)
       throw page_error{"the list of free pages is not one"};
     for (std::size_t i = 1; i <= number_at(0); ++i) {
       if (number_at(i) < meta_pages)

@@ -17,9 +17,14 @@ namespace microlith::internal {
 namespace {
 
 // mdb.c: MDB_page, MDB_node, MDB_db. Native words and byte order, as LMDB itself has them.
-constexpr std::size_t page_head_bytes = 16;
+using word = std::size_t;
+constexpr std::size_t page_head_bytes = sizeof(word) + 8;
+constexpr std::size_t page_flags_at = sizeof(word) + 2;
+constexpr std::size_t page_bounds_at = sizeof(word) + 4;
 constexpr std::size_t node_head_bytes = 8;
-constexpr std::size_t tree_bytes = 48;
+constexpr std::size_t tree_bytes = 8 + 5 * sizeof(word);
+// Of a meta page: after page head, magic, version, address and map size.
+constexpr std::size_t trees_at = page_head_bytes + 8 + 2 * sizeof(word);
 constexpr std::uint16_t branch_page = 0x01;
 constexpr std::uint16_t leaf_page = 0x02;
 constexpr std::uint16_t overflow_page = 0x04;
@@ -45,13 +50,15 @@ std::string number_text(std::uint64_t page) {
 }
 
 page_tree tree_from(const std::byte* raw) {
+  constexpr auto no_word = ~word{0};
+  auto word_at = [&](std::size_t i) { return load<word>(raw + 8 + i * sizeof(word)); };
   return {.flags = load<std::uint16_t>(raw + 4),
           .depth = load<std::uint16_t>(raw + 6),
-          .branch_pages = load<std::uint64_t>(raw + 8),
-          .leaf_pages = load<std::uint64_t>(raw + 16),
-          .overflow_pages = load<std::uint64_t>(raw + 24),
-          .entries = load<std::uint64_t>(raw + 32),
-          .root = load<std::uint64_t>(raw + 40)};
+          .branch_pages = word_at(0),
+          .leaf_pages = word_at(1),
+          .overflow_pages = word_at(2),
+          .entries = word_at(3),
+          .root = word_at(4) == no_word ? no_page : word_at(4)};
 }
 
 }  // namespace
@@ -82,11 +89,9 @@ std::uint64_t page_file::bytes() const {
 }
 
 std::optional<page_snapshot> page_file::look() const {
-  // What follows page head, magic, version, address and map size: two trees, last page,
-  // transaction.
-  constexpr std::size_t trees_at = page_head_bytes + 24;
+  // Behind the two trees: last page, transaction.
   constexpr std::size_t end_at = trees_at + 2 * tree_bytes;
-  std::array<std::byte, end_at + 16> raw;
+  std::array<std::byte, end_at + 2 * sizeof(word)> raw;
   for (unsigned attempt = 0; attempt < max_looks; ++attempt) {
     auto newest = newest_meta_page(file_);
     if (!newest)
@@ -102,8 +107,8 @@ std::optional<page_snapshot> page_file::look() const {
                        .main = tree_from(raw.data() + trees_at + tree_bytes),
                        .hash = newest->hash};
     // A commit may have come between: then it is another transaction's page by now.
-    if (load<std::uint64_t>(raw.data() + end_at) == seen.last_page &&
-        load<std::uint64_t>(raw.data() + end_at + 8) == seen.transaction && intact(seen))
+    if (load<word>(raw.data() + end_at) == seen.last_page &&
+        load<word>(raw.data() + end_at + sizeof(word)) == seen.transaction && intact(seen))
       return seen;
   }
   return std::nullopt;
@@ -151,8 +156,8 @@ void page_cursor::fail(std::uint64_t page, const std::string& what) {
 
 int page_cursor::compare(std::span<const std::byte> a, std::span<const std::byte> b) const {
   if (integer_keys_) {
-    auto left = a.size() == 8 ? internal::load<std::uint64_t>(a.data()) : 0;
-    auto right = b.size() == 8 ? internal::load<std::uint64_t>(b.data()) : 0;
+    auto left = a.size() == sizeof(word) ? internal::load<word>(a.data()) : 0;
+    auto right = b.size() == sizeof(word) ? internal::load<word>(b.data()) : 0;
     return left < right ? -1 : left > right ? 1 : 0;
   }
   auto common = std::min(a.size(), b.size());
@@ -173,13 +178,15 @@ page_cursor::node page_cursor::node_at(const level& l, std::size_t index) const 
   auto key_bytes = internal::load<std::uint16_t>(at + 6);
   node n;
   n.key = {at + node_head_bytes, key_bytes};
-  if (internal::load<std::uint16_t>(page + 10) == branch_page) {
-    n.child = std::uint64_t{low} | std::uint64_t{high} << 16 | std::uint64_t{flags} << 32;
+  if (internal::load<std::uint16_t>(page + page_flags_at) == branch_page) {
+    n.child = std::uint64_t{low} | std::uint64_t{high} << 16;
+    if constexpr (sizeof(word) > 4)
+      n.child |= std::uint64_t{flags} << 32;
     return n;
   }
   n.flags = flags;
   n.data_bytes = std::uint64_t{low} | std::uint64_t{high} << 16;
-  auto here = (flags & node_overflows) != 0 ? sizeof(std::uint64_t) : n.data_bytes;
+  auto here = (flags & node_overflows) != 0 ? sizeof(word) : n.data_bytes;
   n.data = {at + node_head_bytes + key_bytes, static_cast<std::size_t>(here)};
   return n;
 }
@@ -188,8 +195,8 @@ void page_cursor::check_nodes(std::size_t depth, std::uint64_t page) {
   auto& l = levels_[depth];
   const auto* raw = l.page.data();
   bool leaf = depth + 1 == levels_.size();
-  std::size_t lower = internal::load<std::uint16_t>(raw + 12);
-  std::size_t upper = internal::load<std::uint16_t>(raw + 14);
+  std::size_t lower = internal::load<std::uint16_t>(raw + page_bounds_at);
+  std::size_t upper = internal::load<std::uint16_t>(raw + page_bounds_at + 2);
   // A page of 64 KiB does not fit the field; LMDB has none either.
   if (lower < page_head_bytes || lower % 2 != 0 || lower > upper || upper > l.page.size())
     fail(page, "has bounds that cannot be");
@@ -211,7 +218,7 @@ void page_cursor::check_nodes(std::size_t depth, std::uint64_t page) {
       if ((flags & ~(node_overflows | node_is_tree)) != 0)
         fail(page, "has an entry of a kind that is not used");
       auto data = std::uint64_t{low} | std::uint64_t{high} << 16;
-      size += (flags & node_overflows) != 0 ? sizeof(std::uint64_t) : data;
+      size += (flags & node_overflows) != 0 ? sizeof(word) : data;
     }
     if (size > l.page.size() - at)
       fail(page, "has an entry that leads out of it");
@@ -226,11 +233,11 @@ void page_cursor::check(std::size_t depth, std::uint64_t page) {
   auto& l = levels_[depth];
   const auto* raw = l.page.data();
   auto wanted = depth + 1 == levels_.size() ? leaf_page : branch_page;
-  if (internal::load<std::uint64_t>(raw) != page)
+  if (internal::load<word>(raw) != page)
     fail(page, "says that it is another page");
-  if (internal::load<std::uint16_t>(raw + 8) != 0)
+  if (internal::load<std::uint16_t>(raw + sizeof(word)) != 0)
     fail(page, "has a field that should be 0");
-  if (internal::load<std::uint16_t>(raw + 10) != wanted)
+  if (internal::load<std::uint16_t>(raw + page_flags_at) != wanted)
     fail(page, wanted == leaf_page ? "should hold entries, and does not"
                                    : "should lead to pages, and does not");
   check_nodes(depth, page);
@@ -239,7 +246,7 @@ void page_cursor::check(std::size_t depth, std::uint64_t page) {
   for (std::size_t i = wanted == branch_page ? 1 : 0; i < l.count; ++i) {
     auto key = node_at(l, i).key;
     bool first_of_leaf = i == 0;
-    if (integer_keys_ && key.size() != sizeof(std::uint64_t))
+    if (integer_keys_ && key.size() != sizeof(word))
       fail(page, "has a key of the wrong size");
     int order = before.empty() ? -1 : compare(before, key);
     if (order > 0 || (order == 0 && !first_of_leaf) || (!l.to.empty() && compare(key, l.to) >= 0))
@@ -348,7 +355,7 @@ std::span<const std::byte> page_cursor::value() {
   auto n = node_at(levels_.back(), levels_.back().at);
   if ((n.flags & node_overflows) == 0)
     return n.data;
-  auto page = internal::load<std::uint64_t>(n.data.data());
+  std::uint64_t page = internal::load<word>(n.data.data());
   auto count = (page_head_bytes + n.data_bytes + snapshot_.page_bytes - 1) / snapshot_.page_bytes;
   if (page < first_tree_page || page > snapshot_.last_page ||
       count > snapshot_.last_page - page + 1)
@@ -357,10 +364,10 @@ std::span<const std::byte> page_cursor::value() {
   // The head first: no memory is taken for what is not there.
   std::array<std::byte, page_head_bytes> head;
   file_->read(snapshot_, page, head);
-  if (internal::load<std::uint64_t>(head.data()) != page ||
-      internal::load<std::uint16_t>(head.data() + 8) != 0 ||
-      internal::load<std::uint16_t>(head.data() + 10) != overflow_page ||
-      internal::load<std::uint32_t>(head.data() + 12) != count)
+  if (internal::load<word>(head.data()) != page ||
+      internal::load<std::uint16_t>(head.data() + sizeof(word)) != 0 ||
+      internal::load<std::uint16_t>(head.data() + page_flags_at) != overflow_page ||
+      internal::load<std::uint32_t>(head.data() + page_bounds_at) != count)
     fail(page, "should hold a long value, and does not");
   if (listener_ != nullptr)
     listener_->page(page, count);
@@ -379,19 +386,19 @@ std::optional<page_tree> page_cursor::tree() const {
 
 std::string meta_page_problem(const page_file& file, const page_snapshot& seen) {
   constexpr std::size_t version_at = page_head_bytes + 4;
-  constexpr std::size_t page_bytes_at = page_head_bytes + 24;
-  constexpr std::size_t transaction_at = page_bytes_at + 2 * tree_bytes + 8;
+  constexpr std::size_t page_bytes_at = trees_at;
+  constexpr std::size_t transaction_at = trees_at + 2 * tree_bytes + sizeof(word);
   std::uint64_t transactions[2]{};
   for (std::uint64_t number : {0, 1}) {
-    std::array<std::byte, transaction_at + 8> raw;
+    std::array<std::byte, transaction_at + sizeof(word)> raw;
     file.read(seen, number, raw);
-    if (load<std::uint64_t>(raw.data()) != number || load<std::uint16_t>(raw.data() + 8) != 0 ||
-        load<std::uint16_t>(raw.data() + 10) != meta_page_flag ||
+    if (load<word>(raw.data()) != number || load<std::uint16_t>(raw.data() + sizeof(word)) != 0 ||
+        load<std::uint16_t>(raw.data() + page_flags_at) != meta_page_flag ||
         load<std::uint32_t>(raw.data() + page_head_bytes) != lmdb_magic ||
         load<std::uint32_t>(raw.data() + version_at) != lmdb_data_version ||
         load<std::uint32_t>(raw.data() + page_bytes_at) != seen.page_bytes)
       return "meta page " + std::to_string(number) + " is none";
-    transactions[number] = load<std::uint64_t>(raw.data() + transaction_at);
+    transactions[number] = load<word>(raw.data() + transaction_at);
   }
   auto older = std::min(transactions[0], transactions[1]);
   auto newer = std::max(transactions[0], transactions[1]);
