@@ -32,9 +32,11 @@ std::string link_text(const microlith::other_node& to) {
   auto text = "  link to " + print_text(to.name) + "  ";
   if (!to.there)
     return text + "not there: " + print_text(to.why) + '\n';
-  text += "there, round trip " + std::to_string(static_cast<std::uint64_t>(to.round_trip_us)) +
-          " us, " + std::to_string(to.messages_sent) + " sent, " +
-          std::to_string(to.messages_received) + " received";
+  text += "there, ";
+  if (auto us = static_cast<std::uint64_t>(to.round_trip_us); us != 0)  // 0: none measured yet
+    text += "round trip " + std::to_string(us) + " us, ";
+  text += std::to_string(to.messages_sent) + " sent, " + std::to_string(to.messages_received) +
+          " received";
   if (auto bytes = to.waiting_bytes + to.unacknowledged_bytes; bytes != 0)
     text += ", " + size_text(bytes) + " on their way";
   return text + counted(to.forwarded, "forwarded and not done") +
@@ -63,7 +65,7 @@ std::string text_of(const cluster_status& at) {
 std::string text_of(const std::vector<node_answer>& nodes) {
   std::string text;
   for (const auto& each : nodes) {
-    text += print_text(each.node) + "  " + print_text(each.address) + "  ";
+    text += print_text(each.node) + "  " + each.address + "  ";
     if (!each.status) {
       text += "not there: " + print_text(each.why) + '\n';
       continue;
