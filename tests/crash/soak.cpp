@@ -51,7 +51,7 @@ std::vector<incident> plan(std::uint64_t seed, std::uint64_t length_ms) {
   std::mt19937_64 random{seed};
   std::vector<incident> all;
   std::uint64_t busy_until[2][soak_cluster::size]{};
-  for (std::uint64_t now = 1'000; now < length_ms; now += 50 + random() % 500) {
+  for (std::uint64_t now = 1'000; now < length_ms; now += 100 + random() % 1'100) {
     incident next{.at_ms = now,
                   .what = static_cast<trouble>(random() % troubles),
                   .where = random() % soak_cluster::size,

@@ -18,6 +18,8 @@ constexpr auto settle_limit = 120s;
 /// A sign-in that nobody used ends after 600 s.
 constexpr auto cookie_age_limit = 200s;
 constexpr std::size_t sign_ins_kept = 64;
+/// While nothing is answered nobody new comes: all of them would have to be settled.
+constexpr std::size_t open_limit = 8;
 constexpr auto pause_without_answer = 5ms;
 
 std::string json_of(const soak_user& user) {
@@ -130,7 +132,7 @@ void soak_client::act() {
   auto now = steady::now();
   std::erase_if(signed_in_, [&](const auto& one) { return now - one.since > cookie_age_limit; });
   auto what = random_() % 100;
-  if (what < 15 && !open_.empty()) {
+  if (open_.size() >= open_limit || (what < 15 && !open_.empty())) {
     if (register_user(users_[open_.back()]))
       open_.pop_back();
   } else if (what < 40 && !users_.empty()) {
