@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -76,8 +77,12 @@ class scripted_journal final : public journal {
   result<read_progress, storage_error> read_stream(std::string_view stream, std::uint64_t from,
                                                    read_limits limits,
                                                    record_visitor visit) const override {
-    ++script_->stream_reads;
-    script_->stream_reads_from.push_back(from);
+    {
+      // Shards on several threads load at the same time.
+      std::lock_guard lock{mutex_};
+      ++script_->stream_reads;
+      script_->stream_reads_from.push_back(from);
+    }
     return real_->read_stream(stream, from, limits, visit);
   }
   result<std::uint64_t, storage_error> stream_version(std::string_view stream) const override {
@@ -102,6 +107,7 @@ class scripted_journal final : public journal {
   result<void, storage_error> merge_now() override { return real_->merge_now(); }
 
  private:
+  mutable std::mutex mutex_;
   std::unique_ptr<journal> real_;
   std::shared_ptr<journal_script> script_;
 };
