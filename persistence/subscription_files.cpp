@@ -1,8 +1,8 @@
-#include <microlith/persistence/internal/data_file.hpp>
 #include <microlith/persistence/internal/data_folder.hpp>
 #include <microlith/persistence/internal/environment_check.hpp>
 #include <microlith/persistence/internal/held_events.hpp>
 #include <microlith/persistence/internal/journal_pages.hpp>
+#include <microlith/persistence/internal/opening_check.hpp>
 #include <microlith/persistence/internal/subscription_pages.hpp>
 #include <microlith/persistence/subscription_files.hpp>
 

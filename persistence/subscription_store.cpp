@@ -1,5 +1,5 @@
-#include <microlith/persistence/internal/data_file.hpp>
 #include <microlith/persistence/internal/held_events.hpp>
+#include <microlith/persistence/internal/opening_check.hpp>
 #include <microlith/persistence/subscription_store.hpp>
 
 #include <algorithm>

@@ -101,12 +101,6 @@ std::optional<data_file_state> inspect_data_file(const std::filesystem::path& fi
   return state;
 }
 
-bool can_be_mapped(const std::filesystem::path& directory) {
-  auto state = inspect_data_file(directory / "data.mdb");
-  return !state || (state->newest && state->file_bytes >= (state->newest->last_page + 1) *
-                                                              state->newest->page_bytes);
-}
-
 std::optional<meta_page> read_meta_page(int file, std::uint64_t transaction,
                                         std::uint64_t page_bytes) {
   auto meta = read_meta_at(file, (transaction & 1) * page_bytes);

@@ -41,10 +41,6 @@ struct data_file_state {
 /// The newer of the two, from an open file; absent where neither is one.
 [[nodiscard]] std::optional<meta_page> newest_meta_page(int file);
 
-/// Whether LMDB can open the environment in a directory without dying of it; so where there is
-/// none.
-[[nodiscard]] bool can_be_mapped(const std::filesystem::path& directory);
-
 /// The meta page of one transaction, from an open file; absent where it holds another.
 [[nodiscard]] std::optional<meta_page> read_meta_page(int file, std::uint64_t transaction,
                                                       std::uint64_t page_bytes);

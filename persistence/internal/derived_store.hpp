@@ -5,8 +5,8 @@
 
 #include <microlith/messages/result.hpp>
 #include <microlith/persistence/error.hpp>
-#include <microlith/persistence/internal/data_file.hpp>
 #include <microlith/persistence/internal/lmdb.hpp>
+#include <microlith/persistence/internal/opening_check.hpp>
 
 #include <filesystem>
 #include <memory>

@@ -1,4 +1,5 @@
 #include <microlith/persistence/internal/environment_check.hpp>
+#include <microlith/persistence/internal/page_layout.hpp>
 
 #include <algorithm>
 #include <array>
@@ -107,8 +108,7 @@ void environment_check::walk_free() {
     }
   }
   auto tree = snapshot_.free;
-  constexpr std::uint16_t integer_keys = 0x08;
-  if ((tree.flags & integer_keys) == 0)
+  if (tree.flags != page_layout::integer_keys)
     throw page_error{"the table of free pages is of another kind than it was made"};
   tree.flags = 0;
   compare("(free)", tree, free.seen(), entries);

@@ -1,5 +1,5 @@
-#include <microlith/persistence/internal/data_file.hpp>
 #include <microlith/persistence/internal/event_index.hpp>
+#include <microlith/persistence/internal/opening_check.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,8 +11,10 @@ namespace microlith::internal {
 
 namespace {
 
-constexpr std::size_t cached_heads = 262'144;
+constexpr std::size_t cached_heads = 1'048'576;
+constexpr std::size_t heads_per_merged_event = 16;
 constexpr std::size_t heads_per_lock = 256;
+constexpr std::size_t prefetched_heads = 8;
 constexpr std::chrono::milliseconds retry_merge_after{200};
 // Between two slices the disk is the journal's for so many times as long.
 constexpr int pause_by_slice = 10;
@@ -33,7 +35,8 @@ class hurry {
 }  // namespace
 
 event_index::event_index(event_index_options options, std::uint64_t last_position)
-    : options_{std::move(options)}, heads_{std::min(cached_heads, options_.merge_threshold * 4)} {
+    : options_{std::move(options)},
+      heads_{std::min(cached_heads, options_.merge_threshold * heads_per_merged_event)} {
   options_.merge_threshold = std::max<std::size_t>(options_.merge_threshold, 1);
   active_ = fresh_events();
   try {
@@ -183,8 +186,13 @@ void event_index::retire_sealed() {
   // nobody waits long for the lock. The newest event of a stream comes last and stays.
   const auto& all = sealed_->all();
   for (std::size_t i = 0; i < all.size();) {
+    // A lock is not fair: without this, who waits would do so until the last of them.
+    while (append_waits_.load(std::memory_order_acquire))
+      std::this_thread::yield();
     std::lock_guard lock{mutex_};
     for (auto end = std::min(all.size(), i + heads_per_lock); i < end; ++i) {
+      if (i + prefetched_heads < all.size())
+        heads_.prefetch(all[i + prefetched_heads].stream);
       if (!all[i].stream.empty())
         heads_.put(all[i].stream, {all[i].stream_version, all[i].position});
     }
@@ -245,7 +253,14 @@ void event_index::merge_in_background() {
   }
 }
 
-event_index::batch::batch(event_index& index) : index_{index}, lock_{index.mutex_} {}
+event_index::batch::batch(event_index& index)
+    : index_{index}, lock_{index.mutex_, std::try_to_lock} {
+  if (lock_.owns_lock())
+    return;
+  index_.append_waits_.store(true, std::memory_order_release);
+  lock_.lock();
+  index_.append_waits_.store(false, std::memory_order_release);
+}
 
 event_index::batch::~batch() {
   if (reading_)

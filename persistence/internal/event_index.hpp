@@ -136,6 +136,8 @@ class event_index {
   std::optional<merged_index::reader> append_reader_;
 
   mutable std::mutex mutex_;
+  // The appending thread wants the lock: whoever takes it again and again waits for that.
+  std::atomic<bool> append_waits_{false};
   std::condition_variable changed_;
   std::unique_ptr<recent_events> active_;
   std::unique_ptr<recent_events> sealed_;  ///< being merged; does not change

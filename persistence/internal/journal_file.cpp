@@ -4,6 +4,8 @@
 #include <microlith/persistence/internal/journal_damage.hpp>
 #include <microlith/persistence/internal/journal_file.hpp>
 #include <microlith/persistence/internal/journal_layout.hpp>
+#include <microlith/persistence/internal/opening_check.hpp>
+#include <microlith/persistence/internal/page_layout.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -69,6 +71,14 @@ std::optional<storage_error> check_before_mapping(const std::filesystem::path& d
     return refuse(
         "LMDB's own description in it (meta page or main table) is not what was written." +
         undo_hint);
+  try {
+    if (auto wrong = opening_problem(file, records_table_name); !wrong.empty())
+      return refuse("data.mdb is damaged: " + wrong + ". Restore a backup");
+  } catch (const page_file_error& error) {
+    return storage_error{storage_error_kind::io, "cannot open the journal in " +
+                                                     directory.string() + ": " + error.what() +
+                                                     ". Look at the disk, then start again"};
+  }
   return std::nullopt;
 }
 
@@ -175,7 +185,6 @@ std::optional<storage_error> journal_file::load(const std::optional<witnessed>& 
   types_table_ = t.open_table(types_table_name, 0);
   main_table_ = t.open_table(nullptr, 0);
   remember_end();
-  find_map(t);
   auto stored = t.find(main_table_, journal_meta_key);
   auto meta = stored ? decode_meta(*stored) : std::nullopt;
   if (!meta)
@@ -199,8 +208,6 @@ std::optional<storage_error> journal_file::load(const std::optional<witnessed>& 
     lmdb_cursor types{t, types_table_};
     for (bool more = types.move(MDB_FIRST); more; more = types.move(MDB_NEXT)) {
       auto id = types.key().size() == 4 ? load_be<std::uint32_t>(types.key().data()) : 0;
-      if (!is_mapped(types.value()))
-        return damaged("the size of a type leads out of the file");
       auto type = decode_type(id, types.value());
       if (!type || !types_.load(std::move(*type)))
         return damaged("its table of types is not what was written");
@@ -267,40 +274,21 @@ journal_file::failed_commit journal_file::look_at_failed_commit(const lmdb_error
                                                            : failed_commit::unknown;
 }
 
-void journal_file::find_map(const lmdb_transaction& t) const {
-  auto generation = environment_.map_generation();
-  if (map_begin_generation_.load(std::memory_order_acquire) == generation)
-    return;
-  map_begin_.store(0, std::memory_order_relaxed);
-  // LMDB does not say where it has mapped the file. The main table is one page, whose number the
-  // meta page has; a value in it is a pointer into that page.
-  mdb_filehandle_t file = -1;
-  if (mdb_env_get_fd(environment_.get(), &file) != 0)
-    return;
-  auto meta = read_meta_page(file, mdb_txn_id(t.get()), page_bytes_);
-  auto value = t.find(main_table_, journal_meta_key);
-  if (!meta || !value || meta->main_depth != 1)
-    return;
-  auto page = reinterpret_cast<std::uintptr_t>(value->data()) &
-              ~static_cast<std::uintptr_t>(page_bytes_ - 1);
-  map_begin_.store(page - static_cast<std::uintptr_t>(meta->main_root * page_bytes_),
-                   std::memory_order_relaxed);
-  map_begin_generation_.store(generation, std::memory_order_release);
+mapped_tree journal_file::records_in(const lmdb_transaction& t) const {
+  auto tree = t.find(main_table_, records_table_name);
+  // The newest commit's end, which is at or behind that of the transaction.
+  MDB_envinfo info{};
+  check(mdb_env_info(environment_.get(), &info), "look at the journal");
+  if (!tree || tree->size() != page_layout::tree_bytes)
+    throw lmdb_error{MDB_CORRUPTED, "find the table of records"};
+  return {{begin_of_map(*tree, page_bytes_), std::uint64_t{info.me_last_pgno} + 1, page_bytes_},
+          page_layout::tree_from(tree->data())};
 }
 
 void journal_file::remember_end() {
   MDB_envinfo info{};
   if (mdb_env_info(environment_.get(), &info) == 0)
     map_used_bytes_.store((info.me_last_pgno + 1) * page_bytes_, std::memory_order_release);
-}
-
-bool journal_file::is_mapped(std::span<const std::byte> data) const {
-  auto map_begin = map_begin_.load(std::memory_order_relaxed);
-  if (map_begin == 0)
-    return true;
-  auto begin = reinterpret_cast<std::uintptr_t>(data.data());
-  auto used = map_used_bytes_.load(std::memory_order_acquire);
-  return begin >= map_begin && data.size() <= used && begin - map_begin <= used - data.size();
 }
 
 journal_file::writing::writing(journal_file& file)
@@ -353,11 +341,9 @@ std::uint64_t journal_file::writing::commit() {
 journal_file::reading::reading(const journal_file& file)
     : file_{file},
       transaction_{file.environment_, lmdb_transaction::access::read},
-      cursor_{transaction_, file.records_table_},
+      records_{file.records_in(transaction_)},
       loads_until_look_{loads_between_looks},
-      began_{std::chrono::steady_clock::now()} {
-  file_.find_map(transaction_);
-}
+      began_{std::chrono::steady_clock::now()} {}
 
 void journal_file::reading::renew_when_old() {
   if (--loads_until_look_ != 0)
@@ -367,11 +353,10 @@ void journal_file::reading::renew_when_old() {
   if (now - began_ < oldest_view)
     return;
   // An old view keeps the pages of its time from being used again.
+  at_ = 0;
   transaction_.reset();
   transaction_.renew();
-  cursor_.renew(transaction_);
-  file_.find_map(transaction_);
-  at_ = 0;
+  records_ = file_.records_in(transaction_);
   began_ = now;
 }
 
@@ -379,24 +364,23 @@ std::optional<storage_error> journal_file::reading::load(std::uint64_t position,
                                                          parsed_record& out) {
   try {
     renew_when_old();
-    auto key = record_key(position);
-    bool found = at_ != 0 && at_ + 1 == position ? cursor_.move(MDB_NEXT) : cursor_.seek(key);
-    if (!found || cursor_.key().size() != key.size() ||
-        load_be<std::uint64_t>(cursor_.key().data()) != position) {
-      at_ = 0;
+    bool in_a_row = at_ != 0 && at_ + 1 == position && records_.next_on_page();
+    at_ = 0;
+    if ((!in_a_row && !records_.find(record_key(position))) || records_.key().size() != 8 ||
+        load_be<std::uint64_t>(records_.key().data()) != position)
       return file_.damaged("it is missing", position);
-    }
     at_ = position;
+  } catch (const page_error& error) {
+    at_ = 0;
+    return file_.damaged(error.what(), position);
   } catch (const lmdb_error& error) {
     at_ = 0;
     return file_.damaged(error.what(), position);
   }
-  if (!file_.is_mapped(cursor_.value()))
-    return file_.damaged("its size leads out of the file", position);
   // LMDB fills a page from its end, so the next record lies before this one.
   for (std::ptrdiff_t line = 1; line <= prefetched_lines; ++line)
-    __builtin_prefetch(cursor_.value().data() - line * 64);
-  if (const char* problem = parse_record(position, cursor_.value(), out))
+    __builtin_prefetch(records_.value().data() - line * 64);
+  if (const char* problem = parse_record(position, records_.value(), out))
     return file_.damaged(problem, position);
   out.view.type = file_.types_.find(out.type);
   if (out.view.type == nullptr)

@@ -9,6 +9,7 @@
 #include <microlith/messages/result.hpp>
 #include <microlith/persistence/error.hpp>
 #include <microlith/persistence/internal/lmdb.hpp>
+#include <microlith/persistence/internal/mapped_tree.hpp>
 #include <microlith/persistence/internal/record_layout.hpp>
 #include <microlith/persistence/internal/stream_key.hpp>
 #include <microlith/persistence/internal/type_registry.hpp>
@@ -81,8 +82,8 @@ class journal_file {
 
     const journal_file& file_;
     lmdb_transaction transaction_;
-    lmdb_cursor cursor_;
-    std::uint64_t at_ = 0;  ///< where the cursor is; 0: nowhere
+    mapped_tree records_;
+    std::uint64_t at_ = 0;  ///< the position that was found last; 0: none
     std::uint32_t loads_until_look_;
     std::chrono::steady_clock::time_point began_;
   };
@@ -105,8 +106,7 @@ class journal_file {
   static void make(const std::filesystem::path& directory, map_size map, bool sync);
   void create();
   [[nodiscard]] storage_error damaged(const std::string& what, std::uint64_t position = 0) const;
-  [[nodiscard]] bool is_mapped(std::span<const std::byte> data) const;
-  void find_map(const lmdb_transaction& t) const;
+  [[nodiscard]] mapped_tree records_in(const lmdb_transaction& t) const;
   void remember_end();
   void keep_slack() const;
 
@@ -122,10 +122,6 @@ class journal_file {
   std::uint64_t running_hash_ = 0;
   std::uint64_t page_bytes_ = 0;
   std::atomic<std::uint64_t> last_position_{0};
-  // Where the mapping begins, so that a damaged size cannot lead out of it; 0: not known. It moves
-  // when the map grows, and is found again by the first who reads then.
-  mutable std::atomic<std::uintptr_t> map_begin_{0};
-  mutable std::atomic<std::uint64_t> map_begin_generation_{0};
   std::atomic<std::uint64_t> map_used_bytes_{0};
 };
 

@@ -1,5 +1,6 @@
 #include <microlith/persistence/internal/data_file.hpp>
 #include <microlith/persistence/internal/page_file.hpp>
+#include <microlith/persistence/internal/page_layout.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -14,51 +15,17 @@
 
 namespace microlith::internal {
 
+using namespace page_layout;
+
 namespace {
 
-// mdb.c: MDB_page, MDB_node, MDB_db. Native words and byte order, as LMDB itself has them.
-using word = std::size_t;
-constexpr std::size_t page_head_bytes = sizeof(word) + 8;
-constexpr std::size_t page_flags_at = sizeof(word) + 2;
-constexpr std::size_t page_bounds_at = sizeof(word) + 4;
-constexpr std::size_t node_head_bytes = 8;
-constexpr std::size_t tree_bytes = 8 + 5 * sizeof(word);
-// Of a meta page: after page head, magic, version, address and map size.
-constexpr std::size_t trees_at = page_head_bytes + 8 + 2 * sizeof(word);
-constexpr std::uint16_t branch_page = 0x01;
-constexpr std::uint16_t leaf_page = 0x02;
-constexpr std::uint16_t overflow_page = 0x04;
-constexpr std::uint16_t meta_page_flag = 0x08;
-constexpr std::uint16_t node_overflows = 0x01;
-constexpr std::uint16_t node_is_tree = 0x02;
-constexpr std::size_t max_depth = 32;
-constexpr std::uint64_t first_tree_page = 2;
 // A commit may overwrite what the commit before the last one has freed, and the next may be on its
 // way: a snapshot is whole as long as at most one commit has followed.
 constexpr std::uint64_t harmless_commits = 1;
 constexpr unsigned max_looks = 1000;
 
-template <class T>
-T load(const std::byte* from) {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
-
 std::string number_text(std::uint64_t page) {
   return "page " + std::to_string(page);
-}
-
-page_tree tree_from(const std::byte* raw) {
-  constexpr auto no_word = ~word{0};
-  auto word_at = [&](std::size_t i) { return load<word>(raw + 8 + i * sizeof(word)); };
-  return {.flags = load<std::uint16_t>(raw + 4),
-          .depth = load<std::uint16_t>(raw + 6),
-          .branch_pages = word_at(0),
-          .leaf_pages = word_at(1),
-          .overflow_pages = word_at(2),
-          .entries = word_at(3),
-          .root = word_at(4) == no_word ? no_page : word_at(4)};
 }
 
 }  // namespace
@@ -156,8 +123,8 @@ void page_cursor::fail(std::uint64_t page, const std::string& what) {
 
 int page_cursor::compare(std::span<const std::byte> a, std::span<const std::byte> b) const {
   if (integer_keys_) {
-    auto left = a.size() == sizeof(word) ? internal::load<word>(a.data()) : 0;
-    auto right = b.size() == sizeof(word) ? internal::load<word>(b.data()) : 0;
+    auto left = a.size() == sizeof(word) ? page_layout::load<word>(a.data()) : 0;
+    auto right = b.size() == sizeof(word) ? page_layout::load<word>(b.data()) : 0;
     return left < right ? -1 : left > right ? 1 : 0;
   }
   auto common = std::min(a.size(), b.size());
@@ -170,22 +137,17 @@ int page_cursor::compare(std::span<const std::byte> a, std::span<const std::byte
 page_cursor::node page_cursor::node_at(const level& l, std::size_t index) const {
   // `check_nodes` has seen that all of it lies within the page.
   const auto* page = l.page.data();
-  const auto* at =
-      page + internal::load<std::uint16_t>(page + page_head_bytes + index * sizeof(std::uint16_t));
-  auto low = internal::load<std::uint16_t>(at);
-  auto high = internal::load<std::uint16_t>(at + 2);
-  auto flags = internal::load<std::uint16_t>(at + 4);
-  auto key_bytes = internal::load<std::uint16_t>(at + 6);
+  const auto* at = page + load_short(page + head_bytes + index * sizeof(std::uint16_t));
+  auto flags = load_short(at + 4);
+  auto key_bytes = load_short(at + 6);
   node n;
   n.key = {at + node_head_bytes, key_bytes};
-  if (internal::load<std::uint16_t>(page + page_flags_at) == branch_page) {
-    n.child = std::uint64_t{low} | std::uint64_t{high} << 16;
-    if constexpr (sizeof(word) > 4)
-      n.child |= std::uint64_t{flags} << 32;
+  if (load_short(page + flags_at) == branch_page) {
+    n.child = child_of(at);
     return n;
   }
   n.flags = flags;
-  n.data_bytes = std::uint64_t{low} | std::uint64_t{high} << 16;
+  n.data_bytes = load_halves(at);
   auto here = (flags & node_overflows) != 0 ? sizeof(word) : n.data_bytes;
   n.data = {at + node_head_bytes + key_bytes, static_cast<std::size_t>(here)};
   return n;
@@ -195,30 +157,26 @@ void page_cursor::check_nodes(std::size_t depth, std::uint64_t page) {
   auto& l = levels_[depth];
   const auto* raw = l.page.data();
   bool leaf = depth + 1 == levels_.size();
-  std::size_t lower = internal::load<std::uint16_t>(raw + page_bounds_at);
-  std::size_t upper = internal::load<std::uint16_t>(raw + page_bounds_at + 2);
+  std::size_t lower = load_short(raw + bounds_at);
+  std::size_t upper = load_short(raw + bounds_at + 2);
   // A page of 64 KiB does not fit the field; LMDB has none either.
-  if (lower < page_head_bytes || lower % 2 != 0 || lower > upper || upper > l.page.size())
+  if (lower < head_bytes || lower % 2 != 0 || lower > upper || upper > l.page.size())
     fail(page, "has bounds that cannot be");
-  l.count = (lower - page_head_bytes) / sizeof(std::uint16_t);
+  l.count = (lower - head_bytes) / sizeof(std::uint16_t);
   if (l.count == 0)
     fail(page, "is empty, and in use");
   std::size_t used = 0;
   std::size_t lowest = l.page.size();
   for (std::size_t i = 0; i < l.count; ++i) {
-    std::size_t at =
-        internal::load<std::uint16_t>(raw + page_head_bytes + i * sizeof(std::uint16_t));
+    std::size_t at = load_short(raw + head_bytes + i * sizeof(std::uint16_t));
     if (at < upper || at % 2 != 0 || at + node_head_bytes > l.page.size())
       fail(page, "has an entry that is not within it");
-    auto low = internal::load<std::uint16_t>(raw + at);
-    auto high = internal::load<std::uint16_t>(raw + at + 2);
-    auto flags = internal::load<std::uint16_t>(raw + at + 4);
-    std::size_t size = node_head_bytes + internal::load<std::uint16_t>(raw + at + 6);
+    auto flags = load_short(raw + at + 4);
+    std::size_t size = node_head_bytes + load_short(raw + at + 6);
     if (leaf) {
       if ((flags & ~(node_overflows | node_is_tree)) != 0)
         fail(page, "has an entry of a kind that is not used");
-      auto data = std::uint64_t{low} | std::uint64_t{high} << 16;
-      size += (flags & node_overflows) != 0 ? sizeof(word) : data;
+      size += (flags & node_overflows) != 0 ? sizeof(word) : load_halves(raw + at);
     }
     if (size > l.page.size() - at)
       fail(page, "has an entry that leads out of it");
@@ -233,11 +191,11 @@ void page_cursor::check(std::size_t depth, std::uint64_t page) {
   auto& l = levels_[depth];
   const auto* raw = l.page.data();
   auto wanted = depth + 1 == levels_.size() ? leaf_page : branch_page;
-  if (internal::load<word>(raw) != page)
+  if (page_layout::load<word>(raw) != page)
     fail(page, "says that it is another page");
-  if (internal::load<std::uint16_t>(raw + sizeof(word)) != 0)
+  if (load_short(raw + sizeof(word)) != 0)
     fail(page, "has a field that should be 0");
-  if (internal::load<std::uint16_t>(raw + page_flags_at) != wanted)
+  if (load_short(raw + flags_at) != wanted)
     fail(page, wanted == leaf_page ? "should hold entries, and does not"
                                    : "should lead to pages, and does not");
   check_nodes(depth, page);
@@ -355,26 +313,25 @@ std::span<const std::byte> page_cursor::value() {
   auto n = node_at(levels_.back(), levels_.back().at);
   if ((n.flags & node_overflows) == 0)
     return n.data;
-  std::uint64_t page = internal::load<word>(n.data.data());
-  auto count = (page_head_bytes + n.data_bytes + snapshot_.page_bytes - 1) / snapshot_.page_bytes;
+  std::uint64_t page = page_layout::load<word>(n.data.data());
+  auto count = (head_bytes + n.data_bytes + snapshot_.page_bytes - 1) / snapshot_.page_bytes;
   if (page < first_tree_page || page > snapshot_.last_page ||
       count > snapshot_.last_page - page + 1)
     fail(page, "is said to hold a long value, and cannot: the last one is " +
                    std::to_string(snapshot_.last_page));
   // The head first: no memory is taken for what is not there.
-  std::array<std::byte, page_head_bytes> head;
+  std::array<std::byte, head_bytes> head;
   file_->read(snapshot_, page, head);
-  if (internal::load<word>(head.data()) != page ||
-      internal::load<std::uint16_t>(head.data() + sizeof(word)) != 0 ||
-      internal::load<std::uint16_t>(head.data() + page_flags_at) != overflow_page ||
-      internal::load<std::uint32_t>(head.data() + page_bounds_at) != count)
+  if (page_layout::load<word>(head.data()) != page || load_short(head.data() + sizeof(word)) != 0 ||
+      load_short(head.data() + flags_at) != overflow_page ||
+      page_layout::load<std::uint32_t>(head.data() + bounds_at) != count)
     fail(page, "should hold a long value, and does not");
   if (listener_ != nullptr)
     listener_->page(page, count);
   overflow_.resize(count * snapshot_.page_bytes);
   file_->read(snapshot_, page, overflow_);
   pages_seen_.overflows += count;
-  return {overflow_.data() + page_head_bytes, static_cast<std::size_t>(n.data_bytes)};
+  return {overflow_.data() + head_bytes, static_cast<std::size_t>(n.data_bytes)};
 }
 
 std::optional<page_tree> page_cursor::tree() const {
@@ -385,16 +342,16 @@ std::optional<page_tree> page_cursor::tree() const {
 }
 
 std::string meta_page_problem(const page_file& file, const page_snapshot& seen) {
-  constexpr std::size_t version_at = page_head_bytes + 4;
+  constexpr std::size_t version_at = head_bytes + 4;
   constexpr std::size_t page_bytes_at = trees_at;
   constexpr std::size_t transaction_at = trees_at + 2 * tree_bytes + sizeof(word);
   std::uint64_t transactions[2]{};
   for (std::uint64_t number : {0, 1}) {
     std::array<std::byte, transaction_at + sizeof(word)> raw;
     file.read(seen, number, raw);
-    if (load<word>(raw.data()) != number || load<std::uint16_t>(raw.data() + sizeof(word)) != 0 ||
-        load<std::uint16_t>(raw.data() + page_flags_at) != meta_page_flag ||
-        load<std::uint32_t>(raw.data() + page_head_bytes) != lmdb_magic ||
+    if (load<word>(raw.data()) != number || load_short(raw.data() + sizeof(word)) != 0 ||
+        load_short(raw.data() + flags_at) != page_layout::meta_page ||
+        load<std::uint32_t>(raw.data() + head_bytes) != lmdb_magic ||
         load<std::uint32_t>(raw.data() + version_at) != lmdb_data_version ||
         load<std::uint32_t>(raw.data() + page_bytes_at) != seen.page_bytes)
       return "meta page " + std::to_string(number) + " is none";
