@@ -6,7 +6,8 @@
 namespace microlith::internal {
 
 head_cache::head_cache(std::size_t streams)
-    : sets_(std::bit_ceil(std::max<std::size_t>(streams / ways, 1))) {}
+    : set_count_{std::bit_ceil(std::max<std::size_t>(streams / ways, 1))},
+      sets_{make_lazy_slots<set>(set_count_)} {}
 
 const stream_head* head_cache::find(const stream_key& stream) const {
   for (const auto& e : sets_[set_of(stream)].entries) {

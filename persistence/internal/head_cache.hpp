@@ -3,15 +3,15 @@
 // The last versions of streams whose newest events are in the index on disk: a bounded cache, so
 // that appending to a stream that is busy now and then need not search the disk.
 //
-// Four ways a set; the entry that was written longest ago makes room. Not thread-safe: event_index
-// guards it.
+// Four ways a set; the entry that was written longest ago makes room. Memory is taken as streams
+// come. Not thread-safe: event_index guards it.
 
+#include <microlith/persistence/internal/slot_memory.hpp>
 #include <microlith/persistence/internal/stream_key.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace microlith::internal {
 
@@ -45,10 +45,11 @@ class head_cache {
   };
 
   [[nodiscard]] std::size_t set_of(const stream_key& stream) const {
-    return stream.high & (sets_.size() - 1);
+    return static_cast<std::size_t>(stream.high) & (set_count_ - 1);
   }
 
-  std::vector<set> sets_;
+  std::size_t set_count_;
+  lazy_slots<set> sets_;
 };
 
 }  // namespace microlith::internal

@@ -10,9 +10,26 @@ namespace microlith::internal {
 namespace {
 
 // Far enough that memory has come, near enough that it is still in the nearest cache.
-constexpr std::size_t lookups_ahead = 12;
+constexpr std::size_t streams_ahead = 12;
+constexpr std::size_t requests_ahead = 8;
+constexpr std::size_t events_ahead = 4;
 // The index of small events may become larger than the journal.
 constexpr std::size_t index_map_share = 2;
+
+// Others have filled these on their way here, mostly not lately.
+void prefetch(const append_request& request) {
+  __builtin_prefetch(&request.checks);
+  __builtin_prefetch(&request.events);
+}
+
+void prefetch(const new_event& event) {
+  if (!event.message)
+    return;
+  const auto* head = &event.message.head();
+  __builtin_prefetch(head);
+  __builtin_prefetch(&head->facts);
+  __builtin_prefetch(event.message.body());
+}
 
 }  // namespace
 
@@ -130,9 +147,9 @@ void lmdb_journal::append_all(append_batch requests, std::span<append_outcome> o
   }
 }
 
-void lmdb_journal::list_lookups(append_batch requests, const std::vector<bool>& decided) {
-  lookups_.clear();
-  next_lookup_ = 0;
+void lmdb_journal::list_streams(append_batch requests, const std::vector<bool>& decided) {
+  streams_.clear();
+  next_stream_ = 0;
   const std::string* last_name = nullptr;
   stream_key last_key;
   auto hash = [&](const std::string& name) {
@@ -145,25 +162,26 @@ void lmdb_journal::list_lookups(append_batch requests, const std::vector<bool>& 
     return last_key;
   };
   for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (i + requests_ahead < requests.size())
+      prefetch(*requests[i + requests_ahead]);
+    if (i + events_ahead < requests.size() && !requests[i + events_ahead]->events.empty())
+      prefetch(requests[i + events_ahead]->events.front());
     if (decided[i])
       continue;
-    const auto& request = *requests[i];
-    lookups_.push_back({{}, request.id});
-    for (const auto& check : request.checks)
-      lookups_.push_back({hash(check.stream), {}});
-    for (const auto& event : request.events)
-      lookups_.push_back(
-          {hash(event.stream), event.message ? event.message.head().id : message_id{}});
+    for (const auto& check : requests[i]->checks)
+      streams_.push_back(hash(check.stream));
+    for (const auto& event : requests[i]->events)
+      streams_.push_back(hash(event.stream));
   }
 }
 
-const lmdb_journal::lookup& lmdb_journal::next_lookup(event_index::batch& batch) {
-  if (auto ahead = next_lookup_ + lookups_ahead; ahead < lookups_.size()) {
-    const auto& later = lookups_[ahead];
-    if (!later.stream.empty() && later.stream != lookups_[ahead - 1].stream)
-      batch.prefetch(later.stream);
+const stream_key& lmdb_journal::next_stream(event_index::batch& batch) {
+  if (auto ahead = next_stream_ + streams_ahead; ahead < streams_.size()) {
+    const auto& later = streams_[ahead];
+    if (!later.empty() && later != streams_[ahead - 1])
+      batch.prefetch(later);
   }
-  return lookups_[next_lookup_++];
+  return streams_[next_stream_++];
 }
 
 bool lmdb_journal::plan(append_batch requests, std::span<append_outcome> outcomes,
@@ -171,13 +189,13 @@ bool lmdb_journal::plan(append_batch requests, std::span<append_outcome> outcome
   placed_.clear();
   event_index::batch batch{*index_};
   try {
-    list_lookups(requests, decided);
+    list_streams(requests, decided);
     for (std::size_t i = 0; i < requests.size(); ++i) {
       if (decided[i])
         continue;
-      auto after = next_lookup_ + 1 + requests[i]->checks.size() + requests[i]->events.size();
+      auto after = next_stream_ + requests[i]->checks.size() + requests[i]->events.size();
       outcomes[i] = plan_one(batch, *requests[i], i);
-      next_lookup_ = after;
+      next_stream_ = after;
     }
     batch.settle();
   } catch (const std::exception& error) {
@@ -195,7 +213,7 @@ bool lmdb_journal::plan(append_batch requests, std::span<append_outcome> outcome
 std::optional<append_outcome> lmdb_journal::check_streams(event_index::batch& batch,
                                                           const append_request& request) {
   for (const auto& check : request.checks) {
-    auto head = batch.head_of(next_lookup(batch).stream);
+    auto head = batch.head_of(next_stream(batch));
     if (!check.expected.met_by(head.at.version))
       return append_conflict{check.stream, check.expected.text(), head.at.version};
     if (check.built_on.empty())
@@ -211,7 +229,6 @@ std::optional<append_outcome> lmdb_journal::check_streams(event_index::batch& ba
 
 append_outcome lmdb_journal::plan_one(event_index::batch& batch, append_request& request,
                                       std::size_t number) {
-  (void)next_lookup(batch);
   if (auto problem = problem_with(request))
     return misused_append(*problem, request.id);
   if (!request.id.empty()) {
@@ -243,7 +260,7 @@ append_outcome lmdb_journal::plan_one(event_index::batch& batch, append_request&
             "two of its events have the message id " + to_string(head.id), request.id));
       return take_back_and(already_appended{*before, *before});
     }
-    const auto& key = next_lookup(batch).stream;
+    const auto& key = next_stream(batch);
     auto version = key.empty() ? 0 : batch.head_of(key).at.version + 1;
     batch.stage({.stream = key,
                  .stream_version = version,
@@ -266,7 +283,10 @@ lmdb_journal::write_result lmdb_journal::write(append_batch requests,
     encoded_facts_ = nullptr;
     facts_.clear();
     auto position = file_->last_position();
-    for (const auto& placed : placed_) {
+    for (std::size_t i = 0; i < placed_.size(); ++i) {
+      if (i + events_ahead < placed_.size())
+        prefetch(*placed_[i + events_ahead].event);
+      const auto& placed = placed_[i];
       auto& request = *requests[placed.request];
       std::uint64_t sum = 0;
       if (auto problem = encode(placed, request, ++position, sum)) {

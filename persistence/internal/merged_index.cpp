@@ -14,6 +14,32 @@ namespace {
 // Key, value and LMDB's own of an entry of a run.
 constexpr std::size_t entry_bytes = run_key_bytes + 8 + 10;
 
+// An event's number beside the first 64 bits of a key: most comparisons end there, without a look
+// at the event.
+struct numbered {
+  std::uint64_t key_high = 0;
+  std::uint32_t number = 0;
+};
+
+/// The events that are `wanted`, by the first 64 bits of a key (`high`), and then as `less` says.
+template <class Wanted, class High, class Less>
+std::vector<numbered> sorted(const recent_events& events, Wanted wanted, High high, Less less) {
+  const auto& all = events.all();
+  std::vector<numbered> order;
+  order.reserve(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (wanted(i))
+      order.push_back({high(all[i]), static_cast<std::uint32_t>(i)});
+  }
+  auto before = [&](const numbered& a, const numbered& b) {
+    return a.key_high != b.key_high ? a.key_high < b.key_high : less(all[a.number], all[b.number]);
+  };
+  // What grows with time mostly is in order.
+  if (!std::is_sorted(order.begin(), order.end(), before))
+    std::sort(order.begin(), order.end(), before);
+  return order;
+}
+
 void sort_by_age(std::vector<index_run>& runs) {
   std::sort(runs.begin(), runs.end(), [](const index_run& a, const index_run& b) {
     return a.level != b.level ? a.level > b.level : a.sequence < b.sequence;
@@ -180,77 +206,72 @@ void merged_index::begin_merge(const index_run& run, std::uint64_t reach) {
 }
 
 void merged_index::write_run(slice_writer& out, const recent_events& events, const index_run& run) {
-  std::vector<const recent_event*> sorted;
-  sorted.reserve(events.size());
-  for (const auto& event : events.all()) {
-    if (!event.stream.empty())
-      sorted.push_back(&event);
-  }
-  std::sort(sorted.begin(), sorted.end(), [](const recent_event* a, const recent_event* b) {
-    return a->stream != b->stream ? a->stream < b->stream : a->stream_version < b->stream_version;
-  });
+  const auto& all = events.all();
+  auto order = sorted(
+      events, [&](std::size_t i) { return !all[i].stream.empty(); },
+      [](const recent_event& e) { return e.stream.high; },
+      [](const recent_event& a, const recent_event& b) {
+        return a.stream != b.stream ? a.stream < b.stream : a.stream_version < b.stream_version;
+      });
   out.open(table_of(run));
   auto filter = std::make_shared<stream_filter>();
   stream_key last;
   std::array<std::byte, 8> position;
-  for (const auto* event : sorted) {
-    if (event->stream != last)
-      filter->add(last = event->stream);
-    store_le(position.data(), event->position);
-    out.put(key_of(event->stream, event->stream_version), position);
+  for (const auto& [high, number] : order) {
+    const auto& event = all[number];
+    if (event.stream != last)
+      filter->add(last = event.stream);
+    store_le(position.data(), event.position);
+    out.put(key_of(event.stream, event.stream_version), position);
   }
   run_filters_.put(run, std::move(filter));
 }
 
 void merged_index::write_ids(slice_writer& out, const recent_events& events) const {
-  std::vector<const recent_event*> sorted;
-  sorted.reserve(events.size());
-  for (const auto& event : events.all())
-    sorted.push_back(&event);
-  std::sort(sorted.begin(), sorted.end(),
-            [](const recent_event* a, const recent_event* b) { return a->id < b->id; });
+  auto order = sorted(
+      events, [](std::size_t) { return true; }, [](const recent_event& e) { return e.id.high; },
+      [](const recent_event& a, const recent_event& b) { return a.id < b.id; });
   out.open(ids_table_);
   std::array<std::byte, 8> position;
-  for (const auto* event : sorted) {
-    store_le(position.data(), event->position);
-    out.put(id_key(event->id), position);
+  for (const auto& [high, number] : order) {
+    store_le(position.data(), events[number].position);
+    out.put(id_key(events[number].id), position);
   }
 }
 
 void merged_index::write_correlations(slice_writer& out, const recent_events& events) const {
-  std::vector<const recent_event*> sorted;
-  sorted.reserve(events.size());
-  for (const auto& event : events.all())
-    sorted.push_back(&event);
   // Each conversation in order: readers may see the first part of it while the rest is in memory.
-  std::sort(sorted.begin(), sorted.end(), [](const recent_event* a, const recent_event* b) {
-    return a->correlation != b->correlation ? a->correlation < b->correlation
-                                            : a->position < b->position;
-  });
+  auto order = sorted(
+      events, [](std::size_t) { return true; },
+      [](const recent_event& e) { return e.correlation.high; },
+      [](const recent_event& a, const recent_event& b) {
+        return a.correlation != b.correlation ? a.correlation < b.correlation
+                                              : a.position < b.position;
+      });
   out.open(correlations_table_);
   std::array<std::byte, correlation_key_bytes> key;
-  for (const auto* event : sorted) {
-    store_id_be(key.data(), event->correlation);
-    store_be(key.data() + id_bytes, event->position);
+  for (const auto& [high, number] : order) {
+    store_id_be(key.data(), events[number].correlation);
+    store_be(key.data() + id_bytes, events[number].position);
     out.put(key, {});
   }
 }
 
 void merged_index::write_appends(slice_writer& out, const recent_events& events) const {
-  std::vector<const recent_event*> sorted;
   const auto& all = events.all();
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!all[i].append.empty() && (i == 0 || all[i - 1].append != all[i].append))
-      sorted.push_back(&all[i]);
-  }
-  std::sort(sorted.begin(), sorted.end(),
-            [](const recent_event* a, const recent_event* b) { return a->append < b->append; });
+  auto order = sorted(
+      events,
+      [&](std::size_t i) {
+        return !all[i].append.empty() && (i == 0 || all[i - 1].append != all[i].append);
+      },
+      [](const recent_event& e) { return e.append.high; },
+      [](const recent_event& a, const recent_event& b) { return a.append < b.append; });
   out.open(appends_table_);
   std::array<std::byte, 16> positions;
-  for (const auto* event : sorted) {
-    store_le(positions.data(), event->position);
-    store_le(positions.data() + 8, events.last_of_append(*event).position);
-    out.put(id_key(event->append), positions);
+  for (const auto& [high, number] : order) {
+    store_le(positions.data(), all[number].position);
+    store_le(positions.data() + 8, events.last_of_append(all[number]).position);
+    out.put(id_key(all[number].append), positions);
   }
 }
 

@@ -40,6 +40,25 @@ slots<Slot> make_slots(std::size_t count) {
   return memory;
 }
 
+struct unmap_memory {
+  std::size_t size = 0;
+  void operator()(void* p) const { ::munmap(p, size); }
+};
+
+template <class Slot>
+using lazy_slots = std::unique_ptr<Slot[], unmap_memory>;
+
+/// Zeroed as well, and no memory is taken for a page before it is written to: for what is large and
+/// mostly may stay empty.
+template <class Slot>
+lazy_slots<Slot> make_lazy_slots(std::size_t count) {
+  const auto size = count * sizeof(Slot);
+  auto* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED)
+    throw std::bad_alloc{};
+  return {static_cast<Slot*>(memory), unmap_memory{size}};
+}
+
 /// A power of two, at half when so many are in it.
 inline std::size_t slots_for(std::size_t entries) {
   constexpr std::size_t smallest = 64;

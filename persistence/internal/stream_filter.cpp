@@ -86,8 +86,8 @@ bool stream_filter::may_hold(const stream_key& stream) const {
 }
 
 void stream_filter::prefetch(const stream_key& stream) const {
-  const auto& newest = *layers_[layer_count() - 1];
-  __builtin_prefetch(&newest.words[probe_of(newest, stream).first_word]);
+  for (auto i = layer_count(); i-- > 0;)
+    __builtin_prefetch(&layers_[i]->words[probe_of(*layers_[i], stream).first_word]);
 }
 
 std::vector<stream_filter::page_id> stream_filter::changed() const {
