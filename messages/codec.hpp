@@ -55,4 +55,18 @@ template <described T>
   }
 }
 
+/// The same into a `T` that is there, whose memory is used again; after an error it is worthless.
+template <described T>
+[[nodiscard]] result<void, decode_error> decode_into(T& value, std::span<const std::byte> in) {
+  try {
+    byte_reader reader{in};
+    reader(value);
+    if (!reader.finish()) [[unlikely]]
+      return reader.take_error(type_name<T>());
+    return {};
+  } catch (const std::exception& e) {
+    return decode_error{std::string{type_name<T>()}, {}, decode_error::nowhere, e.what()};
+  }
+}
+
 }  // namespace microlith

@@ -12,8 +12,8 @@ result<envelope, decode_error> envelope::decode(envelope_head head, const messag
   auto decoded = type.decode(version, body);
   if (!decoded)
     return decoded.error();
-  return envelope{
-      std::make_shared<const shared_content>(std::move(head), type, std::move(*decoded))};
+  return envelope{std::allocate_shared<const shared_content>(
+      internal::recycling_allocator<shared_content>{}, std::move(head), type, std::move(*decoded))};
 }
 
 envelope envelope::with_head(envelope_head head) const {

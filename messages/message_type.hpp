@@ -8,6 +8,7 @@
 #include <microlith/messages/codec.hpp>
 #include <microlith/messages/message.hpp>
 #include <microlith/messages/print.hpp>
+#include <microlith/messages/recycled.hpp>
 #include <microlith/messages/schema.hpp>
 #include <microlith/messages/secret.hpp>
 #include <microlith/messages/stream_of.hpp>
@@ -93,7 +94,8 @@ template <any_message T>
         auto decoded = decode_version<T>(version, in);
         if (!decoded)
           return decoded.error();
-        return std::shared_ptr<const void>{std::make_shared<const T>(std::move(*decoded))};
+        return std::shared_ptr<const void>{
+            std::allocate_shared<const T>(internal::recycling_allocator<T>{}, std::move(*decoded))};
       },
       .stream = internal::stream_function<T>(),
       .visit = &internal::visit_erased<T>,

@@ -114,6 +114,7 @@ class admission {
 struct live_subscriber {
   handler_actor function;  // one of the two is set
   receiver_actor native;
+  std::string component;  ///< that listens; empty: none does
   live_options options;
   std::atomic<std::size_t> pending{0};
   // The writer alone touches these: what it did not send.

@@ -35,6 +35,7 @@ struct handler_state {
   std::shared_ptr<live_subscriber> live;
   std::shared_ptr<projector_part> projector;
   std::shared_ptr<inbox<envelope>> waiting_messages;
+  std::uint64_t epoch = 0;     // of the component, when it began here
   std::vector<outgoing> sent;  // empty between messages; keeps its memory
   boost::unordered_flat_map<std::uint64_t, continued> waiting;
   std::uint64_t last_number = 0;
@@ -106,6 +107,8 @@ bool holds_response(const std::vector<outgoing>& sent) {
 void leave(handler_self self, handling& done, open_work& work, std::shared_ptr<open_work> kept) {
   auto& state = self->state;
   auto& node = state.node->actors();
+  if (state.bus == bus_kind::event && done.sent.empty() && done.continuations.empty())
+    return;
   auto made = std::make_unique<append_job>();
   auto& job = *made;
   failure why;
@@ -147,6 +150,10 @@ void leave(handler_self self, handling& done, open_work& work, std::shared_ptr<o
   job.ends_cause = ends;
   job.counts_failure = state.bus != bus_kind::event;
   job.progress = work.progress;
+  if (state.live) {
+    job.component = state.definition.component;
+    job.epoch = state.epoch;
+  }
   node.append(std::move(made));
 }
 
@@ -210,6 +217,8 @@ handler_actor::behavior_type handler_behavior(handler_self self, runtime* node, 
   if (!definition.projection.empty())
     state.projector = node->actors().projectors.get()->at(definition.projection);
   state.definition = std::move(definition);
+  if (const auto& others = node->actors().others)
+    state.epoch = others->epoch_of(state.definition.component);
   return {
       [self](envelope& message) { handle(self, std::move(message)); },
       [self](bell_atom) {

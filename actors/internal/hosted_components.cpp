@@ -242,6 +242,12 @@ void hosted_components::end(hosted& at) {
     return;
   auto& part = node_.actors();
   set_serves(at, false);
+  for (const auto& [type, all] : *part.subscribers.get()) {
+    for (const auto& each : all) {
+      if (each->component == at.name)
+        at.listeners.push_back(each);
+    }
+  }
   at.subscriptions.clear();
   at.running_actors =
       std::make_shared<std::atomic<std::size_t>>(at.projectors.size() + at.durables.size());
@@ -276,7 +282,9 @@ bool hosted_components::has_ended(std::string_view name) {
     return true;
   end(*at);
   auto mine_alone = [](const auto& each) { return each.use_count() == 1; };
+  auto gone = [](const auto& each) { return each.expired(); };
   if (at->running_actors->load() != 0 ||
+      !std::all_of(at->listeners.begin(), at->listeners.end(), gone) ||
       !std::all_of(at->projectors.begin(), at->projectors.end(), mine_alone) ||
       !std::all_of(at->durables.begin(), at->durables.end(), mine_alone))
     return false;

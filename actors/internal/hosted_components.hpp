@@ -22,6 +22,7 @@ namespace microlith::internal {
 
 struct projector_part;
 struct durable_part;
+struct live_subscriber;
 
 class hosted_components {
  public:
@@ -63,6 +64,7 @@ class hosted_components {
     std::vector<subscription> subscriptions;
     std::vector<std::shared_ptr<projector_part>> projectors;
     std::vector<std::shared_ptr<durable_part>> durables;
+    std::vector<std::weak_ptr<live_subscriber>> listeners;  ///< that are ending
     bool ending = false;
     std::shared_ptr<std::atomic<std::size_t>> running_actors;
   };

@@ -37,6 +37,9 @@ class link_events {
   virtual void joined(const std::string& peer, message_id incarnation) = 0;
   /// The next message.
   virtual void arrived(const std::string& peer, std::span<const std::byte> message) = 0;
+  /// Nothing more has arrived together with the last message: whoever gathered some goes on with
+  /// them. Comes after every message, at the latest before anything else of the peer does.
+  virtual void all_arrived(const std::string& /*peer*/) {}
   /// The peer is cut off or silent. It may come back: nothing that was taken is lost yet.
   virtual void interrupted(const std::string& peer, const std::string& why) = 0;
   virtual void resumed(const std::string& peer) = 0;
@@ -65,6 +68,13 @@ class links {
   virtual void start(link_events& to) = 0;
   /// Any thread; never blocks.
   [[nodiscard]] virtual sent send(const std::string& peer, std::span<const std::byte> message) = 0;
+  /// The same for one of many: it leaves with the next one that is sent, or when a frame is full,
+  /// at the latest at `let_go`, which must follow.
+  [[nodiscard]] virtual sent send_with_more(const std::string& peer,
+                                            std::span<const std::byte> message) {
+    return send(peer, message);
+  }
+  virtual void let_go() {}
   [[nodiscard]] virtual std::vector<link_status> status() const = 0;
   /// Sends what was taken, for a moment, then closes. Afterwards nothing is called any more.
   virtual void stop() = 0;

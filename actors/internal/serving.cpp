@@ -132,6 +132,7 @@ result<subscription, failure> runtime::serve(std::shared_ptr<const decider_defin
 subscription runtime::listen(handler_definition definition, live_options options) {
   auto live = std::make_shared<live_subscriber>();
   const auto& type = *definition.type;
+  live->component = definition.component;
   live->options = std::move(options);
   subscription added;
   actors_->unless_retired([&] {

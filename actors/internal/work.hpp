@@ -99,6 +99,8 @@ struct append_job {
   bool counts_failure = true;  ///< if it cannot be appended, the handling of `cause` has failed
   report_target* report_to = nullptr;  ///< a shard; or none: the writer ends `cause` itself
   std::shared_ptr<handling_progress> progress;  ///< where the handling takes several steps
+  std::string component;  ///< that asks, and its epoch, where the cause does not tell
+  std::uint64_t epoch = 0;
   std::string from;          ///< the other node that asks, and settles it itself; empty: this one
   std::uint64_t ticket = 0;  ///< its number for it
 };

@@ -123,10 +123,11 @@ void tell_subscribers(writer_state& state, const envelope& given) {
   auto& node = state.node->actors();
   count(state, given.type());
   // What another node wrote may be of a type that subscribers here know otherwise.
-  auto translated = node.others ? node.others->own_form(given) : envelope{};
-  if (node.others && !translated)
+  envelope translated;
+  bool is_foreign = node.others && cluster::is_foreign(given);
+  if (is_foreign && !(translated = node.others->own_form(given)))
     return;
-  const auto& message = node.others ? translated : given;
+  const auto& message = is_foreign ? translated : given;
   auto at = state.subscribers->find(&message.type());
   if (at == state.subscribers->end())
     return;
@@ -277,6 +278,8 @@ void commit(writer_state& state) {
   look_at_subscribers(state);
   for (std::size_t i = 0; i < jobs.size(); ++i)
     settle(state, *jobs[i], std::move(outcomes[i]), now);
+  if (node.others)
+    node.others->published_all();
   state.clear_batch();
   send_outbox(state);
   for (auto& [target, reports] : state.reports)

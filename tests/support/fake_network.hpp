@@ -339,6 +339,7 @@ inline bool fake_network::deliver_one() {
   } else {
     carried_.fetch_add(1);
     to->arrived(from, message);
+    to->all_arrived(from);
   }
   {
     std::lock_guard lock{mutex_};

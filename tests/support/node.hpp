@@ -8,6 +8,7 @@
 // on a third.
 
 #include "support/fake_network.hpp"
+#include "support/stuck_after.hpp"
 
 #include <microlith/actors/node.hpp>
 
@@ -17,6 +18,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <mutex>
 #include <ostream>
@@ -26,9 +28,6 @@
 #include <vector>
 
 namespace microlith::test {
-
-/// Longer than anything takes that is not stuck.
-inline constexpr std::chrono::seconds stuck_after{60};
 
 /// Looks again and again, giving way to others; false where `holds` never does.
 template <class Condition>
@@ -58,13 +57,14 @@ class log_lines {
     };
   }
 
-  [[nodiscard]] bool contain(const std::string& part) const {
+  [[nodiscard]] bool contain(const std::string& part) const { return count(part) != 0; }
+
+  /// Lines that have this in them.
+  [[nodiscard]] std::size_t count(const std::string& part) const {
     std::lock_guard lock{mutex_};
-    for (const auto& line : lines_) {
-      if (line.find(part) != std::string::npos)
-        return true;
-    }
-    return false;
+    return static_cast<std::size_t>(std::count_if(
+        lines_.begin(), lines_.end(),
+        [&](const std::string& line) { return line.find(part) != std::string::npos; }));
   }
 
  private:
@@ -100,6 +100,13 @@ class seen {
 [[nodiscard]] inline int nodes_of_a_test() {
   const char* wanted = std::getenv("MICROLITH_TEST_NODES");
   return wanted == nullptr ? 1 : std::atoi(wanted);
+}
+
+/// Where a running_node with this directory has its journal, and what lies beside it.
+[[nodiscard]] inline std::filesystem::path directory_of_the_journal(
+    const std::filesystem::path& data) {
+  auto nodes = nodes_of_a_test();
+  return nodes == 1 ? data : data / (nodes == 2 ? "worker" : "keeper");
 }
 
 /// A subscription whose end all nodes know of when it has ended.
@@ -217,6 +224,8 @@ class running_node {
         all.in_flight[key] += value;
       for (const auto& [key, value] : one.projection_position)
         all.projection_position[key] = value;
+      for (const auto& [key, value] : one.durable_subscriptions)
+        all.durable_subscriptions[key] = value;
       all.pending_waits += one.pending_waits;
       all.conversation_slots += one.conversation_slots;
       all.journal_position = std::max(all.journal_position, one.journal_position);

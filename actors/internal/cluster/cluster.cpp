@@ -225,7 +225,7 @@ void cluster::routes_changed() {
   auto said = wire::frame(wire::kind::routes, own_routes());
   for (const auto& [name, at] : peers_) {
     if (at->joined.load())
-      deliver(*at, bytes{said});
+      deliver(*at, said);
   }
 }
 
@@ -353,6 +353,7 @@ void cluster::rebuild_routing() {
     }
   }
   routing_ = std::move(made);
+  routing_version_.fetch_add(1, std::memory_order_release);
 }
 
 }  // namespace microlith::internal

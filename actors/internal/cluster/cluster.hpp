@@ -68,6 +68,8 @@ class cluster final : public link_events, public remote_reader, private move_act
   [[nodiscard]] const cluster_setup& setup() const { return setup_; }
   /// Whether a component has its place here.
   [[nodiscard]] bool hosts(std::string_view component) const;
+  /// In which one that is here was begun.
+  [[nodiscard]] std::uint64_t epoch_of(std::string_view component) const;
   [[nodiscard]] cluster_wiring* wiring() const { return setup_.wiring.get(); }
   [[nodiscard]] std::unique_ptr<journal> make_journal();
 
@@ -91,14 +93,17 @@ class cluster final : public link_events, public remote_reader, private move_act
   // Messages from here.
   /// Why a type that has no handler here cannot be dispatched; empty: another node serves it.
   [[nodiscard]] std::optional<failure> refuses(const envelope& message);
-  /// Sends it to the node that serves it, or fails it. One of another node is sent on only if it
-  /// was held here while its component moved.
+  /// Sends it to the node that serves it, or fails it. One of another node is sent on only if its
+  /// component was here and has moved.
   void carry(envelope&& message, bool was_held);
   /// Tells the other nodes that it came by.
   void pass_on(const envelope& message, const envelope_head& along);
-  /// The same, and to the subscribers of all nodes.
+  /// The same, and to the subscribers of all nodes. The writer's, who says when that was all.
   void publish(const envelope& message);
-  /// The message in the type that subscribers here know; none where they cannot read it.
+  void published_all();
+  /// Whether it is of a type that another node wrote and this one would not write so.
+  [[nodiscard]] static bool is_foreign(const envelope& message);
+  /// A foreign message in the type that subscribers here know; none where they cannot read it.
   [[nodiscard]] envelope own_form(const envelope& message) const;
   /// The handling here of a message of another node has ended; false: it is none.
   bool finished(const envelope& message, accepted how);
@@ -147,6 +152,7 @@ class cluster final : public link_events, public remote_reader, private move_act
   // Called by the links.
   void joined(const std::string& name, message_id incarnation) override;
   void arrived(const std::string& name, std::span<const std::byte> message) override;
+  void all_arrived(const std::string& name) override;
   void interrupted(const std::string& name, const std::string& why) override;
   void resumed(const std::string& name) override;
   void lost(const std::string& name, const std::string& why) override;
@@ -157,7 +163,9 @@ class cluster final : public link_events, public remote_reader, private move_act
   void take_greeting(peer& from, wire::greeting&& said);
   void take_types(peer& from, wire::types&& said);
   void take_routes(peer& from, wire::routes&& said);
-  void take_message(peer& from, wire::message&& said);
+  void log_unreadable(const peer& from, const decode_error& why);
+  void take_message(peer& from, std::span<const std::byte> body);
+  void take_message(peer& from, wire::message& said);
   void take_append(peer& from, wire::append&& said);
   void take_read(peer& from, wire::read&& question);
   void take_page(wire::page&& said);
@@ -193,6 +201,8 @@ class cluster final : public link_events, public remote_reader, private move_act
   [[nodiscard]] std::vector<std::string> placed_on(std::string_view node) const;
   [[nodiscard]] std::vector<std::string> waiting() const;
   [[nodiscard]] const component_part* part_of(const message_type& type) const;
+  [[nodiscard]] bool comes_back(const envelope& message);
+  [[nodiscard]] bool has_left(const envelope& message, const peer& to) const;
   [[nodiscard]] wire::placement own_places() const;
   void settle_places();
   void end_here(const std::string& name, std::function<void()> then);
@@ -215,12 +225,13 @@ class cluster final : public link_events, public remote_reader, private move_act
   void later(std::chrono::milliseconds delay, std::function<void()> run) override;
 
   // Sending.
+  enum class follows : std::uint8_t { nothing, more };
   [[nodiscard]] peer* find(std::string_view name);
   /// The link takes it now, or it is not sent.
   [[nodiscard]] sent offer(peer& to, const bytes& frame);
   /// Arrives, if need be later, for as long as the peer lives.
-  void deliver(peer& to, bytes&& frame);
-  [[nodiscard]] sent push(peer& to, const bytes& frame);
+  void deliver(peer& to, const bytes& frame, follows then = follows::nothing);
+  [[nodiscard]] sent push(peer& to, const bytes& frame, follows then = follows::nothing);
   void keep(peer& to, bytes&& frame);
   bool flush(peer& to);
   void retry_later();
@@ -231,20 +242,29 @@ class cluster final : public link_events, public remote_reader, private move_act
   [[nodiscard]] std::uint32_t number_of(const message_type& type);
   void send_types(peer& to, std::size_t from);
   [[nodiscard]] wire::facts facts_to_wire(const envelope_head& head) const;
+  /// All but facts, type and body.
+  void head_to_wire(wire::envelope& out, const envelope& message) const;
   [[nodiscard]] wire::envelope to_wire(const envelope& message, bool with_facts);
+  /// Its frame, with the facts of its own head.
+  [[nodiscard]] bytes frame_of(const envelope& message, std::uint8_t use, std::uint64_t ticket);
   [[nodiscard]] std::shared_ptr<const conversation_facts> facts_from_wire(const peer& from,
                                                                           wire::facts&& said,
                                                                           message_id message,
                                                                           std::uint64_t ticket);
+  /// The same for a message that is not to be handled; what one frame brings shares them.
+  [[nodiscard]] std::shared_ptr<const conversation_facts> common_facts(peer& from,
+                                                                       const wire::facts& said);
   [[nodiscard]] incoming_type& type_from(peer& from, std::uint32_t number);
   [[nodiscard]] result<envelope, std::string> from_wire(
-      peer& from, wire::envelope&& said, std::shared_ptr<const conversation_facts> facts, bool raw);
+      peer& from, wire::envelope& said, std::shared_ptr<const conversation_facts> facts, bool raw);
   [[nodiscard]] const message_type& raw_type(incoming_type& type);
   void resolve(incoming_type& type, const std::string& peer);
 
   [[nodiscard]] peer* server_of(const message_type& type);
   [[nodiscard]] failure not_served(const envelope& message);
   [[nodiscard]] std::vector<peer*> path_of(const envelope_head& head);
+  struct published_type;
+  [[nodiscard]] published_type& published_as(const message_type& type);
   void rebuild_routing();
 
   // Appends.
@@ -283,7 +303,20 @@ class cluster final : public link_events, public remote_reader, private move_act
   };
   mutable std::shared_mutex routing_mutex_;
   routing routing_;
+  std::atomic<std::uint64_t> routing_version_{1};
   std::map<std::string, std::string, std::less<>> served_before_;  ///< type to node
+
+  // What the writer keeps between two messages that it publishes.
+  struct published_type {
+    std::uint32_t number = 0;
+    std::vector<peer*> wanting;
+  };
+  boost::unordered_flat_map<const message_type*, published_type> published_types_;
+  std::uint64_t published_version_ = 0;  ///< of the routing that they are of
+  wire::message publishing_;
+  std::shared_ptr<const conversation_facts> publishing_facts_;  ///< those in it
+  bytes publishing_frame_;
+  bool holds_published_ = false;  ///< something of it may wait for more
 
   std::shared_mutex types_mutex_;
   boost::unordered_flat_map<const message_type*, std::uint32_t> numbers_;

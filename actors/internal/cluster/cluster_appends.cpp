@@ -87,7 +87,10 @@ void cluster::append(std::unique_ptr<append_job> given) {
     if (auto by = parts_.find(job.report_to->component()); by != parts_.end())
       part = by->second.get();
   }
-  if (part != nullptr) {
+  if (!job.component.empty()) {
+    said.component = job.component;
+    said.epoch = job.epoch;
+  } else if (part != nullptr) {
     said.component = part->name;
     said.epoch = part->epoch.load();
   }
@@ -262,7 +265,7 @@ void cluster::take_append(peer& from, wire::append&& said) {
       given.came_by = given.came_by->before;
       own = std::make_shared<const conversation_facts>(std::move(given));
     }
-    return from_wire(from, std::move(one), std::move(own), raw);
+    return from_wire(from, one, std::move(own), raw);
   };
   for (auto& event : said.events) {
     auto message = translate(std::move(event.envelope), true);

@@ -5,15 +5,17 @@
 
 namespace microlith::internal {
 
+void cluster::log_unreadable(const peer& from, const decode_error& why) {
+  runtime_.actors().log(log_level::error,
+                        "node " + from.name + " sent what cannot be read: " + to_string(why));
+}
+
 template <class T, class F>
 void cluster::take_as(peer& from, std::span<const std::byte> body, F use) {
-  auto decoded = decode<T>(body);
-  if (!decoded) {
-    runtime_.actors().log(log_level::error, "node " + from.name + " sent what cannot be read: " +
-                                                to_string(decoded.error()));
-    return;
-  }
-  use(std::move(*decoded));
+  if (auto decoded = decode<T>(body))
+    use(std::move(*decoded));
+  else
+    log_unreadable(from, decoded.error());
 }
 
 void cluster::arrived(const std::string& name, std::span<const std::byte> message) {
@@ -40,6 +42,20 @@ void cluster::arrived(const std::string& name, std::span<const std::byte> messag
   }
 }
 
+void cluster::all_arrived(const std::string& name) {
+  auto* from = find(name);
+  if (from == nullptr)
+    return;
+  // Another one for the next frame: who is done with these does not meet who is making those.
+  from->common.reset();
+  if (from->published.empty())
+    return;
+  event_batch batch;
+  batch.messages = std::exchange(from->published, {});
+  from->published.reserve(batch.messages.size());
+  caf::anon_send(runtime_.actors().writer, std::move(batch));
+}
+
 void cluster::take(peer& from, std::span<const std::byte> frame) {
   auto body = frame.subspan(1);
   auto which = static_cast<wire::kind>(frame.front());
@@ -59,7 +75,7 @@ void cluster::take(peer& from, std::span<const std::byte> frame) {
       take_as<wire::routes>(from, body, [&](auto&& said) { take_routes(from, std::move(said)); });
       return;
     case wire::kind::message:
-      take_as<wire::message>(from, body, [&](auto&& said) { take_message(from, std::move(said)); });
+      take_message(from, body);
       return;
     case wire::kind::finished:
       take_as<wire::finished>(from, body, [&](auto&& said) {

@@ -5,6 +5,13 @@
 
 namespace microlith::internal {
 
+namespace {
+
+/// Memory that is kept for the next message.
+constexpr std::size_t max_kept_frame_bytes = std::size_t{64} << 10;
+
+}  // namespace
+
 peer* cluster::server_of(const message_type& type) {
   std::shared_lock lock{routing_mutex_};
   auto at = routing_.serves.find(std::string{type.name});
@@ -41,6 +48,14 @@ failure cluster::not_served(const envelope& message) {
                      "; try again when it is there");
 }
 
+// Whether what came here was sent before its sender knew that the component runs there by now.
+bool cluster::has_left(const envelope& message, const peer& to) const {
+  const auto* part = part_of(message.type());
+  auto at = part == nullptr ? std::nullopt : place_of(part->name);
+  return at && at->epoch != 0 && at->node == to.name &&
+         message.head().facts->came_by->node != to.name;
+}
+
 std::optional<failure> cluster::refuses(const envelope& message) {
   // While its component moves it waits for that.
   if (auto at = gates_.find(&message.type()); at != gates_.end() && at->second->holds())
@@ -53,7 +68,7 @@ std::optional<failure> cluster::refuses(const envelope& message) {
 void cluster::carry(envelope&& message, bool was_held) {
   auto& node = runtime_.actors();
   auto* to = server_of(message.type());
-  if (to == nullptr || (came_over_a_link(message) && !was_held)) {
+  if (to == nullptr || (came_over_a_link(message) && !was_held && !has_left(message, *to))) {
     // One that came here is not sent on: its sender knows better by now.
     node.failed(message, not_served(message));
     return;
@@ -67,17 +82,13 @@ void cluster::carry(envelope&& message, bool was_held) {
                     " is neither on loopback nor TLS; add [tls] to the cluster file"));
     return;
   }
-  wire::message said{.use = wire::use::handle, .ticket = 0, .envelope = to_wire(message, true)};
   auto ticket = last_ticket_.fetch_add(1, std::memory_order_relaxed) + 1;
-  said.ticket = ticket;
+  auto frame = frame_of(message, wire::use::handle, ticket);
   {
     std::lock_guard lock{forwarded_mutex_};
     forwarded_.emplace(ticket, forwarded_message{to, message});
     forwarded_count_.store(forwarded_.size(), std::memory_order_release);
   }
-  auto frame = wire::frame(wire::kind::message, said);
-  if (type.holds_secret)
-    wipe(said.envelope.body.data(), said.envelope.body.size());
   auto how = frame.size() > wire::max_frame_bytes ? sent::overloaded : offer(*to, frame);
   if (type.holds_secret)
     wipe(frame.data(), frame.size());
@@ -138,7 +149,7 @@ void cluster::pass_failure(const envelope& message, const failure& why) {
                            wire::failed_conversation{message.head().correlation,
                                                      message.head().root, failure_to_wire(why)});
   for (auto* each : to)
-    deliver(*each, bytes{frame});
+    deliver(*each, frame);
 }
 
 std::vector<peer*> cluster::path_of(const envelope_head& head) {
@@ -161,45 +172,88 @@ void cluster::pass_on(const envelope& message, const envelope_head& along) {
   auto to = path_of(along);
   if (to.empty())
     return;
-  auto frame = wire::frame(
-      wire::kind::message,
-      wire::message{.use = wire::use::pass, .ticket = 0, .envelope = to_wire(message, true)});
+  auto frame = frame_of(message, wire::use::pass, 0);
   for (auto* each : to) {
-    if (message.type().holds_secret && !each->carries_secrets)
-      continue;
-    deliver(*each, bytes{frame});
+    if (!message.type().holds_secret || each->carries_secrets)
+      deliver(*each, frame);
   }
+  if (message.type().holds_secret)
+    wipe(frame.data(), frame.size());
+}
+
+// As the peers know it, and who wants it, until something changes about that.
+cluster::published_type& cluster::published_as(const message_type& type) {
+  if (auto version = routing_version_.load(std::memory_order_acquire);
+      version != published_version_) {
+    published_types_.clear();
+    published_version_ = version;
+  }
+  auto [at, is_new] = published_types_.try_emplace(&type);
+  auto& as = at->second;
+  if (is_new) {
+    as.number = number_of(type);
+    std::shared_lock lock{routing_mutex_};
+    if (auto wanted = routing_.wants.find(std::string{type.name}); wanted != routing_.wants.end())
+      as.wanting = wanted->second;
+  }
+  return as;
 }
 
 void cluster::publish(const envelope& message) {
-  auto path = path_of(message.head());
-  std::vector<peer*> wanting;
-  {
-    std::shared_lock lock{routing_mutex_};
-    if (auto at = routing_.wants.find(std::string{message.type().name}); at != routing_.wants.end())
-      wanting = at->second;
-  }
-  if (path.empty() && wanting.empty())
+  const auto& type = message.type();
+  const auto& head = message.head();
+  const auto& as = published_as(type);
+  auto path = path_of(head);
+  if (path.empty() && as.wanting.empty())
     return;
-  wire::message said{.use = 0, .ticket = 0, .envelope = to_wire(message, true)};
-  auto send = [&](peer& to, std::uint8_t use) {
-    if (message.type().holds_secret && !to.carries_secrets)
-      return;
-    said.use = use;
-    deliver(to, wire::frame(wire::kind::message, said));
-  };
-  for (auto* each : path) {
-    auto at = std::find(wanting.begin(), wanting.end(), each);
-    bool wants = at != wanting.end();
-    send(*each, wants ? wire::use::pass | wire::use::subscribe : wire::use::pass);
-    if (wants)
-      wanting.erase(at);
+  auto& said = publishing_.envelope;
+  head_to_wire(said, message);
+  if (!said.facts || publishing_facts_ != head.facts) {
+    said.facts = facts_to_wire(head);
+    publishing_facts_ = head.facts;
   }
-  for (auto* each : wanting)
-    send(*each, wire::use::subscribe);
+  said.type = as.number;
+  auto& frame = publishing_frame_;
+  wire::make_message_frame(frame, publishing_, message);
+  auto send = [&](peer& to, std::uint8_t use) {
+    if (type.holds_secret && !to.carries_secrets)
+      return;
+    wire::use_in(frame) = static_cast<std::byte>(use);
+    deliver(to, frame, follows::more);
+    holds_published_ = true;
+  };
+  auto is_in = [](const std::vector<peer*>& all, const peer* one) {
+    return std::find(all.begin(), all.end(), one) != all.end();
+  };
+  for (auto* each : path)
+    send(*each, is_in(as.wanting, each) ? wire::use::pass | wire::use::subscribe : wire::use::pass);
+  for (auto* each : as.wanting) {
+    if (!is_in(path, each))
+      send(*each, wire::use::subscribe);
+  }
+  if (type.holds_secret)
+    wipe(frame.data(), frame.size());
+  if (frame.capacity() > max_kept_frame_bytes)
+    frame = {};
 }
 
-void cluster::take_message(peer& from, wire::message&& said) {
+void cluster::published_all() {
+  if (std::exchange(holds_published_, false))
+    links_->let_go();
+}
+
+void cluster::take_message(peer& from, std::span<const std::byte> body) {
+  auto& said = from.heard;
+  if (auto read = decode_into(said, body); !read) {
+    log_unreadable(from, read.error());
+    return;
+  }
+  take_message(from, said);
+  if (said.envelope.body.capacity() > max_kept_frame_bytes)
+    said.envelope.body = {};
+}
+
+void cluster::take_message(peer& from, wire::message& said) {
   auto& node = runtime_.actors();
   bool handle = (said.use & wire::use::handle) != 0;
   auto refuse = [&](failure_kind kind, std::string text) {
@@ -214,37 +268,32 @@ void cluster::take_message(peer& from, wire::message&& said) {
     remote_journal_->has_grown(said.envelope.position);
   if (!said.envelope.facts)
     said.envelope.facts.emplace();
-  auto facts = facts_from_wire(from, std::move(*said.envelope.facts),
-                               handle ? said.envelope.id : message_id{}, said.ticket);
-  auto id = said.envelope.id;
-  auto correlation = said.envelope.correlation;
-  auto root = said.envelope.root;
-  auto number = said.envelope.type;
-  auto message = from_wire(from, std::move(said.envelope), std::move(facts), false);
+  auto facts =
+      handle ? facts_from_wire(from, std::move(*said.envelope.facts), said.envelope.id, said.ticket)
+             : common_facts(from, *said.envelope.facts);
+  auto message = from_wire(from, said.envelope, std::move(facts), false);
   if (!message) {
     if (handle) {
-      said.envelope.id = id;
       refuse(failure_kind::handler_failed, message.error());
-    } else if ((said.use & wire::use::pass) != 0 && !type_from(from, number).problem.empty()) {
+    } else if ((said.use & wire::use::pass) != 0 &&
+               !type_from(from, said.envelope.type).problem.empty()) {
       // Somebody may wait for it, in vain. One that nobody here has heard of nobody waits for.
-      static_cast<void>(node.talks->fail(correlation, root,
+      static_cast<void>(node.talks->fail(said.envelope.correlation, said.envelope.root,
                                          {.kind = failure_kind::handler_failed,
                                           .certainty = certainty::unknown,
                                           .text = message.error(),
-                                          .message = id},
+                                          .message = said.envelope.id},
                                          node.now()));
     }
     return;
   }
   auto kind = message->type().kind;
   if (handle && kind != message_kind::command && kind != message_kind::query) {
-    said.envelope.id = id;
     refuse(failure_kind::handler_failed, "only commands and queries are handled for other nodes");
     return;
   }
   if (handle) {
     if (node.closed.load(std::memory_order_acquire)) {
-      said.envelope.id = id;
       refuse(failure_kind::stopped,
              "node " + setup_.node + " is stopping; dispatch again when it has restarted");
       return;
@@ -256,11 +305,8 @@ void cluster::take_message(peer& from, wire::message&& said) {
   }
   if ((said.use & wire::use::pass) != 0)
     node.talks->pass(*message, node.now());
-  if ((said.use & wire::use::subscribe) != 0) {
-    event_batch batch;
-    batch.messages.push_back(std::move(*message));
-    caf::anon_send(node.writer, std::move(batch));
-  }
+  if ((said.use & wire::use::subscribe) != 0)
+    from.published.push_back(std::move(*message));
 }
 
 }  // namespace microlith::internal

@@ -71,6 +71,11 @@ bool cluster::hosts(std::string_view component) const {
   return at && at->node == setup_.node;
 }
 
+std::uint64_t cluster::epoch_of(std::string_view component) const {
+  auto part = parts_.find(component);
+  return part == parts_.end() ? 0 : part->second->epoch.load();
+}
+
 std::vector<std::string> cluster::placed_on(std::string_view node) const {
   std::vector<std::string> names;
   std::lock_guard lock{places_mutex_};
@@ -94,9 +99,27 @@ bool cluster::enters(envelope& message, bool served_here) {
   auto at = gates_.find(&message.type());
   if (at == gates_.end())
     return true;
-  // What handlers here caused, and what came before its sender held back.
-  bool from_within = served_here && (message.head().depth != 0 || came_over_a_link(message));
-  return at->second->enters(message, from_within);
+  auto& gate = *at->second;
+  if (!gate.holds())
+    return gate.enters(message, false);
+  // What handlers here caused, and what other nodes let pass.
+  bool from_within =
+      served_here ? message.head().depth != 0 || came_over_a_link(message) : comes_back(message);
+  return gate.enters(message, from_within);
+}
+
+// Whether a message to a component of another node descends from something that node has sent: the
+// component may be waiting for what comes of it.
+bool cluster::comes_back(const envelope& message) {
+  const auto* part = part_of(message.type());
+  auto at = part == nullptr ? std::nullopt : place_of(part->name);
+  const auto* to = server_of(message.type());
+  if (!at || to == nullptr || to->name != at->node)
+    return false;
+  const auto* by = facts_of(message.head()).came_by.get();
+  while (by != nullptr && by->node != at->node)
+    by = by->before.get();
+  return by != nullptr;
 }
 
 void cluster::passed_by(const envelope& message) {
@@ -309,11 +332,7 @@ void cluster::take_step(const wire::move_step& said) {
         return;
       }
       await(
-          at, move,
-          [&at] {
-            bool commands = at.commands.closes();
-            return at.queries.closes() && commands;
-          },
+          at, move, [&at] { return at.commands.is_drained() && at.queries.is_drained(); },
           [this, name, move] { report_step(move, name, wire::step::held, {}); });
       return;
     case wire::step::leave:
@@ -413,7 +432,7 @@ void cluster::placed(const component_moved_event& moved) {
     auto said = wire::frame(wire::kind::placement, own_places());
     for (const auto& [name, at] : peers_) {
       if (at->joined.load())
-        deliver(*at, bytes{said});
+        deliver(*at, said);
     }
   }
   runtime_.actors().log(log_level::info, "component " + moved.component + " has moved from node " +

@@ -6,9 +6,10 @@
 namespace microlith::internal {
 
 // Under `sending`. A frame that has begun to leave is taken: its rest waits if it must.
-sent cluster::push(peer& to, const bytes& frame) {
+sent cluster::push(peer& to, const bytes& frame, follows then) {
   if (frame.size() <= wire::max_piece_bytes)
-    return links_->send(to.name, frame);
+    return then == follows::more ? links_->send_with_more(to.name, frame)
+                                 : links_->send(to.name, frame);
   std::span<const std::byte> left{frame};
   bool begun = false;
   while (!left.empty()) {
@@ -75,17 +76,17 @@ sent cluster::offer(peer& to, const bytes& frame) {
   return push(to, frame);
 }
 
-void cluster::deliver(peer& to, bytes&& frame) {
+void cluster::deliver(peer& to, const bytes& frame, follows then) {
   std::lock_guard lock{to.sending};
   if (!to.joined.load())
     return;
-  if (flush(to) && push(to, frame) == sent::taken)
+  if (flush(to) && push(to, frame, then) == sent::taken)
     return;
   if (to.backlog_bytes + frame.size() > max_backlog_bytes) {
     runtime_.actors().counters.dropped_for_nodes.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  keep(to, std::move(frame));
+  keep(to, bytes{frame});
 }
 
 void cluster::retry_later() {

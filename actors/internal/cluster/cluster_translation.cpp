@@ -93,14 +93,14 @@ wire::facts cluster::facts_to_wire(const envelope_head& head) const {
   return out;
 }
 
-wire::envelope cluster::to_wire(const envelope& message, bool with_facts) {
+void cluster::head_to_wire(wire::envelope& out, const envelope& message) const {
   const auto& head = message.head();
-  wire::envelope out;
   out.id = head.id;
   out.correlation = head.correlation;
   out.causation = head.causation;
   out.root = head.root;
   out.time = head.time;
+  out.remaining_us = -1;
   if (head.deadline != steady_time::max()) {
     using std::chrono::microseconds;
     auto left = head.deadline - runtime_.actors().now();
@@ -110,15 +110,40 @@ wire::envelope cluster::to_wire(const envelope& message, bool with_facts) {
   out.depth = head.depth;
   out.position = message.position;
   out.stream_version = message.stream_version;
+}
+
+wire::envelope cluster::to_wire(const envelope& message, bool with_facts) {
+  wire::envelope out;
+  head_to_wire(out, message);
   if (with_facts)
-    out.facts = facts_to_wire(head);
+    out.facts = facts_to_wire(message.head());
   out.type = number_of(message.type());
-  // What an envelope keeps of a secret would stay in memory for as long as it does.
-  if (message.type().holds_secret)
-    message.type().encode(message.body(), out.body);
-  else
-    out.body = message.encoded();
+  // The envelope would keep what it has encoded, a secret too, for as long as it lives.
+  message.type().encode(message.body(), out.body);
   return out;
+}
+
+bytes cluster::frame_of(const envelope& message, std::uint8_t use, std::uint64_t ticket) {
+  wire::message said;
+  said.use = use;
+  said.ticket = ticket;
+  head_to_wire(said.envelope, message);
+  said.envelope.facts = facts_to_wire(message.head());
+  said.envelope.type = number_of(message.type());
+  bytes frame;
+  wire::make_message_frame(frame, said, message);
+  return frame;
+}
+
+void wire::make_message_frame(bytes& out, const message& said, const microlith::envelope& of) {
+  out.assign(1, static_cast<std::byte>(kind::message));
+  encode_to(out, said);
+  auto begin = out.size();
+  of.type().encode(of.body(), out);
+  // Where the body was, there is its length: none so far.
+  auto length = static_cast<length_prefix>(out.size() - begin);
+  for (std::size_t i = 0; i < sizeof length; ++i)
+    out[begin - sizeof length + i] = static_cast<std::byte>(length >> (8 * i));
 }
 
 std::shared_ptr<const conversation_facts> cluster::facts_from_wire(const peer& from,
@@ -140,6 +165,15 @@ std::shared_ptr<const conversation_facts> cluster::facts_from_wire(const peer& f
   facts.came_by = std::make_shared<const hop>(
       hop{.node = from.name, .message = message, .ticket = ticket, .before = std::move(before)});
   return std::make_shared<const conversation_facts>(std::move(facts));
+}
+
+std::shared_ptr<const conversation_facts> cluster::common_facts(peer& from,
+                                                                const wire::facts& said) {
+  if (!from.common || from.common_as_written != said) {
+    from.common_as_written = said;
+    from.common = facts_from_wire(from, wire::facts{said}, {}, 0);
+  }
+  return from.common;
 }
 
 // What this node makes of a type as a peer writes it.
@@ -215,10 +249,12 @@ const message_type& cluster::raw_type(incoming_type& type) {
   return *type.raw;
 }
 
+bool cluster::is_foreign(const envelope& message) {
+  return message.type().encode == &encode_raw;
+}
+
 envelope cluster::own_form(const envelope& message) const {
   const auto& type = message.type();
-  if (type.encode != &encode_raw)
-    return message;
   const auto* own = runtime_.actors().catalog.get()->find(type.name);
   if (own == nullptr || own->kind != type.kind)
     return {};
@@ -233,7 +269,7 @@ envelope cluster::own_form(const envelope& message) const {
   return std::move(*made);
 }
 
-result<envelope, std::string> cluster::from_wire(peer& from, wire::envelope&& said,
+result<envelope, std::string> cluster::from_wire(peer& from, wire::envelope& said,
                                                  std::shared_ptr<const conversation_facts> facts,
                                                  bool raw) {
   auto& type = type_from(from, said.type);

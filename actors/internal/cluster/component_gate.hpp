@@ -4,9 +4,10 @@
 // held back while the component moves.
 //
 //   open      everything passes
-//   draining  where the component runs, what handlers cause and what other nodes sent before they
-//             held back still passes, so that all comes to an end; elsewhere nothing does
-//   closed    nothing passes; nothing that passed is unfinished
+//   draining  what the component may be waiting for still passes, so that all comes to an end:
+//             where it runs, what handlers cause and what other nodes sent; elsewhere, what
+//             descends from something that its node sent. All else is held
+//   closed    where it runs: nothing passes; nothing that passed is unfinished
 //
 // `enters` and `open` are called by the actor of the bus alone, so held messages leave in the order
 // in which they came; everything else by any thread.
@@ -31,6 +32,8 @@ class component_gate {
   void ended() { passed_.fetch_sub(1); }
 
   void hold();
+  /// Nothing that passed is unfinished at this moment.
+  [[nodiscard]] bool is_drained() const { return passed_.load() == 0; }
   /// Nothing that passed is unfinished; from then on nothing passes until it is opened.
   [[nodiscard]] bool closes();
   /// What was held, in order; from now on everything passes.

@@ -2,8 +2,8 @@
 
 // Another node of the cluster as this one sees it.
 //
-// Who may touch what: `types` and `pieces` belong to the thread that the link calls for this peer;
-// what goes out is under `sending`; `routes` is replaced as a whole.
+// Who may touch what: what comes in belongs to the thread that the link calls for this peer; what
+// goes out is under `sending`; `routes` is replaced as a whole.
 
 #include <microlith/actors/internal/cluster/cluster_file.hpp>
 #include <microlith/actors/internal/cluster/wire.hpp>
@@ -42,7 +42,13 @@ struct peer {
 
   // The link's thread.
   std::vector<incoming_type> types;
-  bytes pieces;  ///< of a frame that came in fragments
+  bytes pieces;         ///< of a frame that came in fragments
+  wire::message heard;  ///< the last one; keeps its memory
+  /// For subscribers here, of the frame of the link that is being taken; and what its messages have
+  /// in common.
+  std::vector<envelope> published;
+  std::shared_ptr<const conversation_facts> common;
+  wire::facts common_as_written;
 
   // Under `sending`.
   std::mutex sending;

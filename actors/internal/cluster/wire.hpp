@@ -95,6 +95,8 @@ struct facts {
   std::vector<std::string> roles;
   std::map<std::string, std::string> headers;
   std::vector<std::string> came_by;  ///< nodes before the sender, the newest first
+
+  friend bool operator==(const facts&, const facts&) = default;
 };
 BOOST_DESCRIBE_STRUCT(facts, (), (origin, subject, roles, headers, came_by))
 
@@ -368,6 +370,14 @@ template <class T>
   bytes out{static_cast<std::byte>(which)};
   encode_to(out, value);
   return out;
+}
+
+/// Makes `out` the frame of a message. `said` has no body: it comes last, and is written straight
+/// into the frame.
+void make_message_frame(bytes& out, const message& said, const microlith::envelope& of);
+/// The use that such a frame names, which comes first.
+[[nodiscard]] inline std::byte& use_in(bytes& message_frame) {
+  return message_frame[1];
 }
 
 }  // namespace microlith::internal::wire

@@ -41,12 +41,21 @@ class links_of_a_broker final : public broker_links {
 
   [[nodiscard]] sent send(const std::string& peer, std::span<const std::byte> message) override {
     auto found = boxes_.find(peer);
-    if (found == boxes_.end())
-      return sent::unreachable;
-    auto put = found->second->put(message);
-    if (put.wake)
+    return found == boxes_.end() ? sent::unreachable : woken(found->second->put(message));
+  }
+
+  [[nodiscard]] sent send_with_more(const std::string& peer,
+                                    std::span<const std::byte> message) override {
+    auto found = boxes_.find(peer);
+    return found == boxes_.end() ? sent::unreachable : woken(found->second->put_with_more(message));
+  }
+
+  void let_go() override {
+    bool wake = false;
+    for (const auto& [name, box] : boxes_)
+      wake = box->let_go() || wake;
+    if (wake)
       caf::anon_send(broker_, link_flush_atom::value);
-    return put.outcome;
   }
 
   [[nodiscard]] std::vector<link_status> status() const override {
@@ -68,6 +77,12 @@ class links_of_a_broker final : public broker_links {
   }
 
  private:
+  sent woken(outbox::put_result put) {
+    if (put.wake)
+      caf::anon_send(broker_, link_flush_atom::value);
+    return put.outcome;
+  }
+
   caf::actor_system& system_;
   const std::string listening_at_;
   std::map<std::string, std::shared_ptr<outbox>, std::less<>> boxes_;

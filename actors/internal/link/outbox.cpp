@@ -11,7 +11,7 @@ outbox::outbox(std::string peer, std::string address, std::size_t max_kept_bytes
   status_.address = std::move(address);
 }
 
-outbox::put_result outbox::put(std::span<const std::byte> message) {
+outbox::put_result outbox::put(std::span<const std::byte> message, std::size_t wake_bytes) {
   if (message.size() > max_link_message_bytes)
     return {sent::overloaded};
   auto size = recorded_bytes(message.size());
@@ -23,7 +23,12 @@ outbox::put_result outbox::put(std::span<const std::byte> message) {
   append_records(waiting_, message);
   kept_bytes_ += size;
   ++status_.messages_sent;
-  return {sent::taken, !std::exchange(woken_, true)};
+  return {sent::taken, waiting_.size() >= wake_bytes && !std::exchange(woken_, true)};
+}
+
+bool outbox::let_go() {
+  std::lock_guard lock{mutex_};
+  return !waiting_.empty() && !std::exchange(woken_, true);
 }
 
 link_status outbox::status() const {

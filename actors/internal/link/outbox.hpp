@@ -22,7 +22,13 @@ class outbox {
     sent outcome = sent::unreachable;
     bool wake = false;  ///< the links' thread does not know yet that something waits
   };
-  [[nodiscard]] put_result put(std::span<const std::byte> message);
+  [[nodiscard]] put_result put(std::span<const std::byte> message) { return put(message, 0); }
+  /// The same where others follow at once: nobody is to be woken before a frame is full.
+  [[nodiscard]] put_result put_with_more(std::span<const std::byte> message) {
+    return put(message, batch_bytes);
+  }
+  /// Nothing follows: whether the links' thread is to be woken.
+  [[nodiscard]] bool let_go();
   [[nodiscard]] link_status status() const;
 
   /// Links' thread: messages are taken from now on. A peer that joins anew is counted anew.
@@ -44,6 +50,8 @@ class outbox {
   }
 
  private:
+  [[nodiscard]] put_result put(std::span<const std::byte> message, std::size_t wake_bytes);
+
   const std::size_t max_kept_bytes_;
   mutable std::mutex mutex_;
   bool open_ = false;

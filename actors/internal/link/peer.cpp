@@ -125,8 +125,10 @@ link_session::taken link_peer::take(const frame& from) {
       from, [&](std::span<const std::byte> message) { events_->arrived(name_, message); });
   if (auto released = session_->take_released())
     box_->release(released);
-  if (taken.messages > 0)
+  if (taken.messages > 0) {
+    events_->all_arrived(name_);
     box_->update_status([&](link_status& status) { status.messages_received += taken.messages; });
+  }
   return taken;
 }
 

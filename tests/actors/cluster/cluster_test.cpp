@@ -1,11 +1,7 @@
-#include "actors/samples.hpp"
-#include "support/cluster_nodes.hpp"
+#include "actors/cluster/samples.hpp"
 #include "support/scripted_journal.hpp"
-#include "support/temporary_directory.hpp"
 
 #include <microlith/actors/internal/cluster/wire.hpp>
-
-#include <random>
 
 using namespace microlith;
 using namespace samples;
@@ -14,102 +10,11 @@ using test::answered;
 using test::cluster_nodes;
 using test::failure_of;
 
-namespace cluster_samples {
-
-struct sign_in {
-  using message = command<"test.sign_in">;
-  std::string who;
-  secret<std::string> password;
-};
-BOOST_DESCRIBE_STRUCT(sign_in, (), (who, password))
-
-/// A type of two programs that do not agree.
-namespace older {
-struct order {
-  using message = command<"test.order">;
-  std::string item;
-};
-BOOST_DESCRIBE_STRUCT(order, (), (item))
-}  // namespace older
-
-namespace other {
-struct order {
-  using message = command<"test.order">;
-  std::string item;
-  std::int64_t count = 1;
-};
-BOOST_DESCRIBE_STRUCT(order, (), (item, count))
-}  // namespace other
-
-namespace newer {
-struct order {
-  using message = command<"test.order", 2>;
-  using previous = older::order;
-  std::string item;
-  std::int64_t count = 1;
-};
-BOOST_DESCRIBE_STRUCT(order, (), (item, count))
-}  // namespace newer
-
-namespace older {
-inline newer::order upcast(order old) {
-  return {old.item, 7};
-}
-}  // namespace older
-
-}  // namespace cluster_samples
-
-namespace {
-
-using namespace cluster_samples;
-
-/// Rows of the accounts, and a query for one of them.
-struct balance_row {
-  std::int64_t balance = 0;
-};
-BOOST_DESCRIBE_STRUCT(balance_row, (), (balance))
-constexpr table<std::string, balance_row> balances_table{"balances"};
-
-component balances() {
-  projection rows{"test.balances", 1};
-  rows.keeps(balances_table);
-  rows.on<deposited>([](const deposited& e, write_transaction& t) {
-    balances_table.put(t, e.owner, {e.balance});
-  });
-  component hosted{"test.balances"};
-  hosted.projects(std::move(rows));
-  hosted.answers<ping>("test.balances", [](const ping&, const read_transaction& rows) {
-    auto row = balances_table.get(rows, "ann");
-    return pong{row ? row->balance : -1};
-  });
-  return hosted;
-}
-
-const cluster_nodes::placement three{
-    {"a", {"journal"}}, {"b", {"test.accounts"}}, {"c", {"test.balances"}}};
-
-std::vector<component> all() {
-  return {accounts(), balances()};
-}
-
-/// Three nodes with a directory for the rows.
-struct started_three {
-  started_three() {
-    nodes.start("a", all());
-    nodes.start("b", all());
-    nodes.start("c", all(), {.data = data.path()});
-  }
-  test::temporary_directory data;
-  cluster_nodes nodes{three};
-};
-
-}  // namespace
-
 BOOST_AUTO_TEST_SUITE(cluster)
 
 BOOST_AUTO_TEST_CASE(nobody_could_and_somebody_would_are_told_apart) {
   cluster_nodes nodes{three};
-  auto& a = nodes.start("a", all());
+  auto& a = nodes.start("a", accounts_and_balances());
   auto nobody = a.commands().dispatch(work{1});
   BOOST_REQUIRE(!nobody.has_value());
   BOOST_TEST(nobody.error().kind == failure_kind::no_handler);
@@ -124,17 +29,17 @@ BOOST_AUTO_TEST_CASE(nobody_could_and_somebody_would_are_told_apart) {
 BOOST_AUTO_TEST_CASE(the_order_of_starting_does_not_matter) {
   test::temporary_directory data;
   cluster_nodes nodes{three};
-  auto& c = nodes.start("c", all(), {.data = data.path()});
+  auto& c = nodes.start("c", accounts_and_balances(), {.data = data.path()});
   // Its component waits for the journal.
   auto early = c.queries().ask(ping{});
   BOOST_TEST(failure_of(early).kind == failure_kind::unreachable);
   BOOST_TEST(failure_of(early).text.find("node a") != std::string::npos);
   BOOST_TEST(c.cluster().waiting == std::vector<std::string>{"test.balances"},
              boost::test_tools::per_element());
-  auto& b = nodes.start("b", all());
+  auto& b = nodes.start("b", accounts_and_balances());
   BOOST_TEST(failure_of(b.commands().dispatch_and_wait<account_opened>(open_account{"ann"})).kind ==
              failure_kind::unreachable);
-  nodes.start("a", all());
+  nodes.start("a", accounts_and_balances());
   BOOST_TEST(c.cluster().waiting.empty());
   BOOST_TEST(!c.commands().dispatch_and_wait<account_opened>(open_account{"ann"}).failed());
   auto paid = c.commands().dispatch_and_wait<deposited>(deposit{"ann", 5});
@@ -199,7 +104,7 @@ BOOST_AUTO_TEST_CASE(doing_it_again_with_the_same_id_does_it_once) {
   at.nodes.run();
   BOOST_REQUIRE(ends.size() == 1U);
   at.nodes.network->thaw("b");
-  at.nodes.start("b", all());
+  at.nodes.start("b", accounts_and_balances());
   auto again = c.commands().dispatch_and_wait<deposited>(command, 1h);
   BOOST_TEST(answered<deposited>(again).balance == 5);
   BOOST_TEST(at.nodes["a"].journal().last_position() == 2U);
@@ -315,8 +220,8 @@ BOOST_AUTO_TEST_CASE(appends_are_settled_in_order_when_the_journal_is_lost_in_be
 BOOST_AUTO_TEST_CASE(somebody_elses_event_is_a_conflict_also_from_afar) {
   auto script = std::make_shared<test::journal_script>();
   cluster_nodes nodes{three};
-  nodes.start("a", all(), {.wrap_journal = test::scripted(script)});
-  auto& b = nodes.start("b", all());
+  nodes.start("a", accounts_and_balances(), {.wrap_journal = test::scripted(script)});
+  auto& b = nodes.start("b", accounts_and_balances());
   static_cast<void>(b.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
   bool once = false;
   script->before_append = [&](journal& real) {
@@ -437,62 +342,6 @@ BOOST_AUTO_TEST_CASE(the_failure_of_something_deep_ends_the_wait_at_home) {
   BOOST_TEST(nodes.open_ends() == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(a_secret_crosses_no_link_that_others_may_read) {
-  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.gate"}}}};
-  nodes.text.replace(nodes.text.find("127.0.0.1:4102"), 14, "10.0.0.7:41020");
-  component gate{"test.gate"};
-  gate.serves<sign_in>([](const sign_in&) {}).serves<work>([](const work&) {});
-  auto start = [&](const std::string& name, bool insecure) {
-    return node::start({.scheduler = scheduling::deterministic,
-                        .cluster = cluster_options{.file = "cluster.toml",
-                                                   .node = name,
-                                                   .insecure = insecure,
-                                                   .text = nodes.text,
-                                                   .wiring = nodes.network}},
-                       {gate});
-  };
-  auto refused = start("b", false);
-  BOOST_REQUIRE(!refused.has_value());
-  BOOST_TEST(refused.error().text.find("--insecure") != std::string::npos);
-  auto b = start("b", true).value();
-  auto a = start("a", true).value();
-  a.run();
-  BOOST_TEST(!a.commands().dispatch_and_wait<accepted>(work{1}).failed());
-  auto ended = a.commands().dispatch_and_wait<accepted>(sign_in{"ann", "hush"});
-  BOOST_TEST(failure_of(ended).text.find("holds a secret") != std::string::npos);
-  BOOST_TEST(failure_of(ended).certainty == certainty::not_done);
-}
-
-BOOST_AUTO_TEST_CASE(an_older_version_is_read_through_its_upcaster) {
-  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.shop"}}}};
-  std::int64_t count = 0;
-  component old_shop{"test.shop"};
-  old_shop.serves<older::order>([](const older::order&) {});
-  component new_shop{"test.shop"};
-  new_shop.serves<newer::order>([&](const newer::order& o) { count = o.count; });
-  auto& a = nodes.start("a", {old_shop});
-  auto& b = nodes.start("b", {new_shop});
-  BOOST_TEST(!a.commands().dispatch_and_wait<accepted>(older::order{"tea"}).failed());
-  BOOST_TEST(count == 7);
-  static_cast<void>(b);
-}
-
-BOOST_AUTO_TEST_CASE(a_type_that_differs_is_refused_alone_and_the_difference_named) {
-  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.shop"}}}};
-  component one{"test.shop"};
-  one.serves<older::order>([](const older::order&) {}).serves<work>([](const work&) {});
-  component another{"test.shop"};
-  another.serves<other::order>([](const other::order&) {}).serves<work>([](const work&) {});
-  auto& a = nodes.start("a", {one});
-  nodes.start("b", {another});
-  auto refused = a.commands().dispatch_and_wait<accepted>(older::order{"tea"});
-  BOOST_TEST(failure_of(refused).certainty == certainty::not_done);
-  BOOST_TEST(failure_of(refused).text.find("test.order") != std::string::npos);
-  BOOST_TEST(failure_of(refused).text.find("added count: i64") != std::string::npos);
-  BOOST_TEST(!a.commands().dispatch_and_wait<accepted>(work{1}).failed());
-  BOOST_TEST(nodes.open_ends() == 0U);
-}
-
 BOOST_AUTO_TEST_CASE(a_node_that_stops_says_so_and_is_not_asked_any_more) {
   started_three at;
   auto& c = at.nodes["c"];
@@ -500,51 +349,8 @@ BOOST_AUTO_TEST_CASE(a_node_that_stops_says_so_and_is_not_asked_any_more) {
   auto refused = c.commands().dispatch(open_account{"ann"});
   BOOST_REQUIRE(!refused.has_value());
   BOOST_TEST(refused.error().kind == failure_kind::unreachable);
-  at.nodes.start("b", all());
+  at.nodes.start("b", accounts_and_balances());
   BOOST_TEST(!c.commands().dispatch_and_wait<account_opened>(open_account{"ann"}).failed());
-}
-
-BOOST_AUTO_TEST_CASE(frames_that_mean_nothing_harm_nobody) {
-  started_three at;
-  auto& c = at.nodes["c"];
-  std::vector<std::pair<std::string, std::vector<std::byte>>> sent;
-  at.nodes.network->on_send = [&](const std::string& from, const std::string& to,
-                                  std::span<const std::byte> message) {
-    if (to == "a" && sent.size() < 500)
-      sent.emplace_back(from, std::vector<std::byte>(message.begin(), message.end()));
-  };
-  for (int i = 0; i < 5; ++i) {
-    static_cast<void>(
-        c.commands().dispatch_and_wait<account_opened>(open_account{std::to_string(i)}));
-    static_cast<void>(c.queries().ask(ping{}));
-  }
-  at.nodes.network->on_send = nullptr;
-  BOOST_REQUIRE(!sent.empty());
-  std::mt19937 random{7};
-  for (int round = 0; round < 3'000; ++round) {
-    auto [from, bytes] = sent[random() % sent.size()];
-    switch (random() % 3) {
-      case 0:
-        bytes.resize(random() % (bytes.size() + 1));
-        break;
-      case 1:
-        bytes[random() % bytes.size()] = static_cast<std::byte>(random());
-        break;
-      default:
-        for (auto& each : bytes)
-          each = static_cast<std::byte>(random());
-    }
-    // Not a kill, nor what the journal would take as an event of its own.
-    if (bytes.empty() || bytes.front() == static_cast<std::byte>(internal::wire::kind::append))
-      continue;
-    at.nodes.network->inject(from, "a", std::move(bytes));
-    if (round % 100 == 0)
-      at.nodes.run();
-  }
-  at.nodes.run();
-  BOOST_TEST(at.nodes["a"].journal().last_position() >= 5U);
-  auto read = at.nodes["a"].journal().read(1, {}, [](const record_view&) { return true; });
-  BOOST_TEST(read.has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,115 +1,38 @@
-#include "actors/samples.hpp"
-#include "support/cluster_nodes.hpp"
-#include "support/temporary_directory.hpp"
+#include "actors/cluster/samples.hpp"
+#include "support/calling_operator.hpp"
 
 #include <microlith/actors/internal/cluster/placement.hpp>
-#include <microlith/actors/internal/cluster/wire.hpp>
 
 using namespace microlith;
 using namespace samples;
 using namespace std::chrono_literals;
 using test::answered;
+using test::calling_operator;
 using test::cluster_nodes;
 using test::failure_of;
 namespace wire = internal::wire;
 
+namespace moving_samples {
+
+struct visit {
+  using message = command<"test.visit">;
+  std::int64_t number = 0;
+};
+BOOST_DESCRIBE_STRUCT(visit, (), (number))
+
+struct visited {
+  using message = event<"test.visited">;
+  std::int64_t number = 0;
+};
+BOOST_DESCRIBE_STRUCT(visited, (), (number))
+
+}  // namespace moving_samples
+
 namespace {
 
-const cluster_nodes::placement three{
-    {"a", {"journal"}}, {"b", {"test.accounts"}}, {"c", {"test.balances"}}};
+using namespace moving_samples;
 
-struct balance_row {
-  std::int64_t balance = 0;
-};
-BOOST_DESCRIBE_STRUCT(balance_row, (), (balance))
-constexpr table<std::string, balance_row> balances_table{"balances"};
-
-component balances() {
-  projection rows{"test.balances", 1};
-  rows.keeps(balances_table);
-  rows.on<deposited>([](const deposited& e, write_transaction& t) {
-    balances_table.put(t, e.owner, {e.balance});
-  });
-  component hosted{"test.balances"};
-  hosted.projects(std::move(rows));
-  hosted.answers<ping>("test.balances", [](const ping&, const read_transaction& rows) {
-    auto row = balances_table.get(rows, "ann");
-    return pong{row ? row->balance : -1};
-  });
-  return hosted;
-}
-
-/// The tool, on the network of the nodes.
-class calling_operator final : public internal::link_events {
- public:
-  explicit calling_operator(cluster_nodes& nodes)
-      : nodes_{nodes}, links_{nodes.network->make_links("operator")} {
-    links_->start(*this);
-    nodes.run();
-  }
-  ~calling_operator() override { links_->stop(); }
-
-  void begin_move(const std::string& component, const std::string& to,
-                  const std::string& asked = "a") {
-    auto how = links_->send(asked, wire::frame(wire::kind::operator_question,
-                                               wire::operator_question{1, component, to}));
-    BOOST_REQUIRE((how == internal::sent::taken));
-  }
-  /// Lets time pass until the answer is there: why not, or empty.
-  std::string end_move() {
-    for (int i = 0; i < 1'000'000 && !answer; ++i) {
-      if (!nodes_.network->step() && !nodes_.network->jump())
-        break;
-    }
-    BOOST_REQUIRE(answer.has_value());
-    auto ended = *std::exchange(answer, std::nullopt);
-    nodes_.run();
-    return ended.refused.value_or("");
-  }
-  std::string move(const std::string& component, const std::string& to,
-                   const std::string& asked = "a") {
-    begin_move(component, to, asked);
-    return end_move();
-  }
-  cluster_status status(const std::string& of) {
-    BOOST_REQUIRE((links_->send(of, wire::frame(wire::kind::operator_question,
-                                                wire::operator_question{2, {}, {}})) ==
-                   internal::sent::taken));
-    nodes_.run();
-    BOOST_REQUIRE(answer.has_value());
-    return std::exchange(answer, std::nullopt)->status;
-  }
-
-  void joined(const std::string&, message_id) override {}
-  void arrived(const std::string&, std::span<const std::byte> message) override {
-    auto said = decode<wire::operator_answer>(message.subspan(1));
-    if (said && message.front() == static_cast<std::byte>(wire::kind::operator_answer))
-      answer = std::move(*said);
-  }
-  void interrupted(const std::string&, const std::string&) override {}
-  void resumed(const std::string&) override {}
-  void lost(const std::string&, const std::string&) override {}
-
-  std::optional<wire::operator_answer> answer;
-
- private:
-  cluster_nodes& nodes_;
-  std::unique_ptr<internal::links> links_;
-};
-
-std::vector<component> all() {
-  return {accounts(), balances()};
-}
-
-struct started_three {
-  started_three() { start(); }
-  void start() {
-    for (const char* name : {"a", "b", "c"})
-      nodes.start(name, all(), {.data = data.path() / name});
-  }
-  test::temporary_directory data;
-  cluster_nodes nodes{three};
-};
+const std::vector<std::string> on_disk{"a", "b", "c"};
 
 std::vector<std::string> serving(cluster_nodes& nodes, const std::string& name) {
   return nodes[name].cluster().serves;
@@ -120,7 +43,7 @@ std::vector<std::string> serving(cluster_nodes& nodes, const std::string& name) 
 BOOST_AUTO_TEST_SUITE(moving)
 
 BOOST_AUTO_TEST_CASE(a_component_moves_and_goes_on_where_it_was) {
-  started_three at;
+  started_three at{on_disk};
   calling_operator tool{at.nodes};
   auto& c = at.nodes["c"];
   static_cast<void>(c.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
@@ -151,7 +74,7 @@ BOOST_AUTO_TEST_CASE(a_component_moves_and_goes_on_where_it_was) {
 BOOST_AUTO_TEST_CASE(what_is_dispatched_while_it_moves_is_done_once_and_in_order) {
   // The move begins after so many steps of what was dispatched.
   for (int head_start : {0, 1, 3, 10, 30, 100}) {
-    started_three at;
+    started_three at{on_disk};
     calling_operator tool{at.nodes};
     auto& c = at.nodes["c"];
     static_cast<void>(c.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
@@ -196,7 +119,7 @@ BOOST_AUTO_TEST_CASE(what_is_dispatched_while_it_moves_is_done_once_and_in_order
 }
 
 BOOST_AUTO_TEST_CASE(a_projection_catches_up_before_its_queries_move) {
-  started_three at;
+  started_three at{on_disk};
   calling_operator tool{at.nodes};
   auto& a = at.nodes["a"];
   static_cast<void>(a.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
@@ -232,7 +155,7 @@ BOOST_AUTO_TEST_CASE(a_projection_catches_up_before_its_queries_move) {
 }
 
 BOOST_AUTO_TEST_CASE(a_component_stays_where_it_was_moved_after_a_restart) {
-  started_three at;
+  started_three at{on_disk};
   {
     calling_operator tool{at.nodes};
     static_cast<void>(
@@ -242,11 +165,11 @@ BOOST_AUTO_TEST_CASE(a_component_stays_where_it_was_moved_after_a_restart) {
   for (const char* name : {"a", "b", "c"})
     at.nodes.stop(name);
   // The one that the file names first: it must not begin what is not its own any more.
-  at.nodes.start("b", all(), {.data = at.data.path() / "b"});
+  at.nodes.start("b", accounts_and_balances(), {.data = at.data.path() / "b"});
   BOOST_TEST(serving(at.nodes, "b").empty());
-  at.nodes.start("a", all(), {.data = at.data.path() / "a"});
+  at.nodes.start("a", accounts_and_balances(), {.data = at.data.path() / "a"});
   BOOST_TEST(serving(at.nodes, "b").empty());
-  at.nodes.start("c", all(), {.data = at.data.path() / "c"});
+  at.nodes.start("c", accounts_and_balances(), {.data = at.data.path() / "c"});
   BOOST_TEST(serving(at.nodes, "b").empty());
   BOOST_TEST(at.nodes.log.contain("test.accounts runs on node c"));
   auto paid = at.nodes["b"].commands().dispatch_and_wait<deposited>(deposit{"ann", 3});
@@ -254,7 +177,7 @@ BOOST_AUTO_TEST_CASE(a_component_stays_where_it_was_moved_after_a_restart) {
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_moved_says_why) {
-  started_three at;
+  started_three at{on_disk};
   calling_operator tool{at.nodes};
   auto says = [&](const std::string& component, const std::string& to, const std::string& part) {
     auto why = tool.move(component, to);
@@ -271,7 +194,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_moved_says_why) {
 }
 
 BOOST_AUTO_TEST_CASE(an_append_of_an_old_epoch_is_refused) {
-  started_three at;
+  started_three at{on_disk};
   calling_operator tool{at.nodes};
   auto& b = at.nodes["b"];
   std::vector<std::byte> appended;
@@ -343,6 +266,96 @@ BOOST_AUTO_TEST_CASE(what_does_not_come_to_an_end_keeps_its_place) {
   BOOST_TEST(nodes.open_ends() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_component_waits_for_comes_back_to_it_while_it_moves) {
+  // b asks c, which asks b, which answers: no end of the first without an end of the last.
+  component there{"test.there"};
+  there.serves<other_work>(
+      [](const other_work& w, context& ctx) { ctx.dispatch(visit{w.number}); });
+  component here{"test.here"};
+  here.serves<work>([](const work& w, context& ctx) {
+    ctx.dispatch_and_wait<visited>(other_work{w.number})
+        .then([](const visited& v, context& then) { then.dispatch(work_done{v.number}); },
+              [](const failure& why) { throw std::runtime_error{why.text}; });
+  });
+  here.serves<visit>([](const visit& v, context& ctx) { ctx.dispatch(visited{v.number}); });
+  for (int head_start = 0; head_start < 40; head_start += 3) {
+    cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.here"}}, {"c", {"test.there"}}}};
+    for (const char* name : {"a", "b", "c"})
+      nodes.start(name, {here, there});
+    calling_operator tool{nodes};
+    std::int64_t done = 0;
+    std::int64_t sent = 0;
+    auto begin = [&] {
+      nodes["a"].commands().dispatch_and_wait<work_done>(
+          work{++sent}, 10s,
+          [&](const answer<work_done>& a) { done += answered<work_done>(a).number; });
+    };
+    begin();
+    for (int i = 0; i < head_start; ++i)
+      nodes.network->step();
+    // To the node that it is asked from, and away from there.
+    for (const char* to : {"c", "a", "b"}) {
+      tool.begin_move("test.here", to);
+      for (int i = 0; i < 200 && !tool.answer; ++i) {
+        if (i % 20 == 0)
+          begin();
+        if (!nodes.network->step())
+          nodes.network->jump();
+      }
+      BOOST_TEST(tool.end_move() == "");
+    }
+    nodes.run();
+    BOOST_TEST(done == sent * (sent + 1) / 2);
+    BOOST_TEST(nodes.open_ends() == 0U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_listens_appends_nothing_any_more_once_it_has_left) {
+  component listening{"test.listening"};
+  listening.on<account_opened>(
+      [](const account_opened&, context& ctx) { ctx.dispatch(work_done{1}); });
+  // The move begins after so many steps of what is heard.
+  for (int head_start = 0; head_start < 40; ++head_start) {
+    cluster_nodes nodes{
+        {{"a", {"journal", "test.accounts"}}, {"b", {"test.listening"}}, {"c", {}}}};
+    for (const char* name : {"a", "b", "c"})
+      nodes.start(name, {accounts(), listening});
+    calling_operator tool{nodes};
+    bool has_left = false;
+    std::optional<wire::append> appended;
+    nodes.network->on_send = [&](const std::string& from, const std::string&,
+                                 std::span<const std::byte> message) {
+      if (from != "b")
+        return;
+      if (message.front() == static_cast<std::byte>(wire::kind::step_report))
+        has_left = has_left || decode<wire::move_step>(message.subspan(1)).value().what ==
+                                   static_cast<std::uint8_t>(wire::step::left);
+      if (message.front() != static_cast<std::byte>(wire::kind::append))
+        return;
+      appended = decode<wire::append>(message.subspan(1)).value();
+      BOOST_TEST(!has_left, "an append after it has left, " << head_start << " steps");
+    };
+    tool.begin_move("test.listening", "c");
+    for (int i = 0; i < head_start; ++i)
+      nodes.network->step();
+    for (int i = 0; i < 5; ++i)
+      BOOST_TEST(nodes["a"].commands().dispatch(open_account{std::to_string(i)}).has_value());
+    BOOST_TEST(tool.end_move() == "");
+    BOOST_TEST(has_left);
+    nodes.network->on_send = nullptr;
+    if (!appended)
+      continue;
+    // As if it had not heard of the move.
+    BOOST_TEST(appended->component == "test.listening");
+    auto before = nodes["a"].journal().last_position();
+    appended->id = {};
+    appended->events.front().envelope.id = message_id::make();
+    nodes.network->inject("b", "a", wire::frame(wire::kind::append, *appended));
+    nodes.run();
+    BOOST_TEST(nodes["a"].journal().last_position() == before);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_a_durable_subscription_remembers_moves_with_it) {
   test::temporary_directory data;
   cluster_nodes nodes{{{"a", {"journal", "test.accounts"}}, {"b", {"test.letters"}}, {"c", {}}}};
@@ -403,7 +416,7 @@ BOOST_AUTO_TEST_CASE(what_a_durable_subscription_remembers_moves_with_it) {
 BOOST_AUTO_TEST_CASE(a_node_that_is_lost_in_the_middle_leaves_one_place) {
   for (const char* lost : {"a", "b", "c"}) {
     for (int steps : {1, 5, 10, 15, 20, 25, 30, 40, 60}) {
-      started_three at;
+      started_three at{on_disk};
       auto paid = [&] {
         return at.nodes["b"].commands().dispatch_and_wait<deposited>(deposit{"ann", 1});
       };
@@ -420,7 +433,7 @@ BOOST_AUTO_TEST_CASE(a_node_that_is_lost_in_the_middle_leaves_one_place) {
         at.nodes.kill(lost);
       }
       at.nodes[lost == std::string_view{"a"} ? "b" : "a"].advance(10s);
-      at.nodes.start(lost, all(), {.data = at.data.path() / lost});
+      at.nodes.start(lost, accounts_and_balances(), {.data = at.data.path() / lost});
       at.nodes["a"].advance(10s);
       bool on_b = !serving(at.nodes, "b").empty();
       bool on_c = serving(at.nodes, "c").size() > 1;

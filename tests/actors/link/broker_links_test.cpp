@@ -68,6 +68,23 @@ BOOST_AUTO_TEST_CASE(messages_of_several_threads_arrive_once_each_in_its_threads
   BOOST_TEST((two.a.send("nobody", "x") == sent::unreachable));
 }
 
+BOOST_AUTO_TEST_CASE(what_leaves_together_arrives_together) {
+  two_nodes two;
+  constexpr std::size_t count = 1'000;
+  for (std::size_t i = 0; i < count; ++i)
+    BOOST_REQUIRE((two.a.send_with_more("b", std::to_string(i)) == sent::taken));
+  two.a.let_go();
+  BOOST_REQUIRE(two.b.events.wait_for_messages(count));
+  BOOST_TEST((two.a.send("b", "last") == sent::taken));
+  BOOST_REQUIRE(two.b.events.wait_for_messages(count + 1));
+  auto messages = two.b.events.messages();
+  for (std::size_t i = 0; i < count; ++i)
+    BOOST_REQUIRE(messages[i] == std::to_string(i));
+  // One frame holds them.
+  BOOST_REQUIRE(!two.b.events.arrivals().empty());
+  BOOST_TEST(two.b.events.arrivals().front() == count);
+}
+
 BOOST_AUTO_TEST_CASE(what_arrives_can_be_answered_from_within) {
   two_nodes two;
   two.b.events.on_arrived = [&](const std::string& from, std::span<const std::byte> message) {

@@ -2,6 +2,7 @@
 
 // A node's links over real sockets, in an actor system of their own, and what they told.
 
+#include "support/stuck_after.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <microlith/actors/internal/link/broker_links.hpp>
@@ -28,8 +29,6 @@ using namespace std::chrono_literals;
 
 /// A loaded machine is not a silent peer, where silence is not what is tested.
 inline constexpr auto patient = 20s;
-/// Whatever takes longer is stuck.
-inline constexpr auto stuck_after = 60s;
 
 class recorded_events final : public internal::link_events {
  public:
@@ -39,6 +38,10 @@ class recorded_events final : public internal::link_events {
   }
   void resumed(const std::string& peer) override { note("resumed " + peer); }
   void lost(const std::string& peer, const std::string&) override { note("lost " + peer); }
+  void all_arrived(const std::string&) override {
+    std::lock_guard lock{mutex_};
+    arrivals_.push_back(messages_.size());
+  }
   void arrived(const std::string& peer, std::span<const std::byte> message) override {
     if (on_arrived)
       on_arrived(peer, message);
@@ -54,6 +57,11 @@ class recorded_events final : public internal::link_events {
   [[nodiscard]] std::vector<std::string> messages() const {
     std::lock_guard lock{mutex_};
     return messages_;
+  }
+  /// How many messages had come whenever all of some had arrived.
+  [[nodiscard]] std::vector<std::size_t> arrivals() const {
+    std::lock_guard lock{mutex_};
+    return arrivals_;
   }
   [[nodiscard]] bool wait_for(const std::string& what, std::size_t times = 1) const {
     return wait_until([&] {
@@ -82,6 +90,7 @@ class recorded_events final : public internal::link_events {
   mutable std::condition_variable changed_;
   std::vector<std::string> told_;
   std::vector<std::string> messages_;
+  std::vector<std::size_t> arrivals_;
 };
 
 class running_links {
@@ -100,6 +109,10 @@ class running_links {
   [[nodiscard]] sent send(const std::string& peer, std::string_view text) {
     return links_->send(peer, std::as_bytes(std::span{text.data(), text.size()}));
   }
+  [[nodiscard]] sent send_with_more(const std::string& peer, std::string_view text) {
+    return links_->send_with_more(peer, std::as_bytes(std::span{text.data(), text.size()}));
+  }
+  void let_go() { links_->let_go(); }
   [[nodiscard]] std::string address() const { return links_->listening_at(); }
   [[nodiscard]] internal::link_status status(const std::string& peer) const {
     for (const auto& one : links_->status())

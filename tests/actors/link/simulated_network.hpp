@@ -52,6 +52,7 @@ class simulated_node final : public internal::link_wire, public internal::link_e
 
   void joined(const std::string& peer, message_id incarnation) override;
   void arrived(const std::string& peer, std::span<const std::byte> message) override;
+  void all_arrived(const std::string& peer) override;
   void interrupted(const std::string& peer, const std::string& why) override;
   void resumed(const std::string& peer) override;
   void lost(const std::string& peer, const std::string& why) override;
@@ -63,6 +64,7 @@ class simulated_node final : public internal::link_wire, public internal::link_e
   struct conversation {
     bool joined = false;
     bool interrupted = false;
+    bool more_may_arrive = false;
     std::uint64_t epoch = 0;  ///< how often it has joined
     std::uint64_t said = 0;   ///< taken since then
     std::uint64_t taken_in_all = 0;
@@ -362,11 +364,17 @@ inline void simulated_node::arrived(const std::string& peer, std::span<const std
                     std::to_string(talk.heard));
   ++talk.heard;
   ++talk.heard_in_all;
+  talk.more_may_arrive = true;
+}
+
+inline void simulated_node::all_arrived(const std::string& peer) {
+  if (!std::exchange(with[peer].more_may_arrive, false))
+    wrong.push_back("all of nothing has arrived");
 }
 
 inline void simulated_node::interrupted(const std::string& peer, const std::string& why) {
   auto& talk = with[peer];
-  if (!talk.joined || talk.interrupted)
+  if (!talk.joined || talk.interrupted || talk.more_may_arrive)
     wrong.push_back("interrupted at the wrong time");
   talk.interrupted = true;
   ++talk.interruptions;
@@ -375,14 +383,14 @@ inline void simulated_node::interrupted(const std::string& peer, const std::stri
 
 inline void simulated_node::resumed(const std::string& peer) {
   auto& talk = with[peer];
-  if (!talk.joined || !talk.interrupted)
+  if (!talk.joined || !talk.interrupted || talk.more_may_arrive)
     wrong.push_back("resumed at the wrong time");
   talk.interrupted = false;
 }
 
 inline void simulated_node::lost(const std::string& peer, const std::string& why) {
   auto& talk = with[peer];
-  if (!talk.joined)
+  if (!talk.joined || talk.more_may_arrive)
     wrong.push_back("lost at the wrong time");
   talk.joined = false;
   ++talk.losses;
