@@ -41,10 +41,13 @@ std::uint64_t next_random() {
 // The first of `count` steps that nobody else gets.
 std::uint64_t reserve_steps(std::uint64_t count) {
   auto now = now_steps();
-  auto last = last_steps.load(std::memory_order_relaxed);
-  std::uint64_t first = 0;
+  auto first = last_steps.fetch_add(count, std::memory_order_relaxed) + 1;
+  // Mostly somebody has been here since the clock's last tick. A clock that stands still or was set
+  // back must not break the order.
+  if (first >= now)
+    return first;
+  auto last = first;
   do {
-    // A clock that stands still or was set back must not break the order.
     first = now > last ? now : last + 1;
   } while (!last_steps.compare_exchange_weak(last, first + count - 1, std::memory_order_relaxed));
   return first;

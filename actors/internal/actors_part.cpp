@@ -60,20 +60,23 @@ wall_time runtime::actors_part::wall_now() const {
   return std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
 }
 
-void runtime::actors_part::release(const envelope& message) {
+std::optional<bus_kind> runtime::actors_part::admitted_by(const envelope& message) {
   const auto& head = message.head();
   if (head.id != head.root)
-    return;
+    return std::nullopt;
   switch (message.type().kind) {
     case message_kind::command:
-      bus(bus_kind::command).admitted.leave();
-      break;
+      return bus_kind::command;
     case message_kind::query:
-      bus(bus_kind::query).admitted.leave();
-      break;
+      return bus_kind::query;
     default:
-      bus(bus_kind::event).admitted.leave();
+      return bus_kind::event;
   }
+}
+
+void runtime::actors_part::release(const envelope& message) {
+  if (auto by = admitted_by(message))
+    bus(*by).admitted.leave();
 }
 
 void runtime::actors_part::finished(const envelope& message, accepted how) {
@@ -82,11 +85,20 @@ void runtime::actors_part::finished(const envelope& message, accepted how) {
 
 void runtime::actors_part::concluded(const envelope& cause, std::span<const envelope* const> caused,
                                      const std::optional<accepted>& how, steady_time now) {
+  conclusions one;
+  concluded(cause, caused, how, now, one);
+  tell(one);
+}
+
+void runtime::actors_part::concluded(const envelope& cause, std::span<const envelope* const> caused,
+                                     const std::optional<accepted>& how, steady_time now,
+                                     conclusions& gathered) {
   bool of_another_node = others && came_over_a_link(cause);
-  // Who has its answer may send the next at once: there must be room for it.
-  if (how && !of_another_node)
-    release(cause);
-  talks->conclude(cause.head().correlation, caused, cause.head().id, how, now);
+  if (how && !of_another_node) {
+    if (auto by = admitted_by(cause))
+      ++gathered.left[static_cast<std::size_t>(*by)];
+  }
+  talks->conclude(cause.head().correlation, caused, cause.head().id, how, now, gathered.waits);
   if (!others)
     return;
   for (const auto* message : caused)
@@ -95,6 +107,15 @@ void runtime::actors_part::concluded(const envelope& cause, std::span<const enve
     others->has_ended(cause);
   if (how && of_another_node)
     others->finished(cause, *how);
+}
+
+void runtime::actors_part::tell(conclusions& gathered) {
+  // Who has its answer may send the next at once: there must be room for it.
+  for (auto& bus : buses) {
+    if (auto count = std::exchange(gathered.left[static_cast<std::size_t>(bus.kind)], 0))
+      bus.admitted.leave(count);
+  }
+  talks->tell(gathered.waits);
 }
 
 void runtime::actors_part::failed(const envelope& message, failure why) {
@@ -181,6 +202,18 @@ void runtime::actors_part::append(std::unique_ptr<append_job> job) {
   }
   if (to_append.push(std::move(job)))
     caf::anon_send(writer, bell_atom::value);
+}
+
+void runtime::actors_part::append_all(std::vector<std::unique_ptr<append_job>>& jobs) {
+  if (jobs.empty())
+    return;
+  if (others && !others->has_journal()) {
+    for (auto& job : jobs)
+      others->append(std::move(job));
+    jobs.clear();
+  } else if (to_append.push_all(jobs)) {
+    caf::anon_send(writer, bell_atom::value);
+  }
 }
 
 void runtime::actors_part::ring_followers() {

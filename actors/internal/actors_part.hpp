@@ -103,7 +103,7 @@ class admission {
     leave();
     return false;
   }
-  void leave() { in_flight_.fetch_sub(1, std::memory_order_acq_rel); }
+  void leave(std::size_t count = 1) { in_flight_.fetch_sub(count, std::memory_order_acq_rel); }
 
  private:
   alignas(64) std::atomic<std::size_t> in_flight_{0};
@@ -199,6 +199,13 @@ using durable_table = std::map<std::string, std::shared_ptr<durable_part>>;
 class cluster;
 class stepped_node;
 
+/// What came of many handlings: gathered, because what is told together touches once what threads
+/// share.
+struct conclusions {
+  conversations::endings waits;
+  std::array<std::size_t, 3> left{};  ///< admitted messages that are done, by bus
+};
+
 struct runtime::actors_part {
   explicit actors_part(node_options options);
 
@@ -243,6 +250,10 @@ struct runtime::actors_part {
   /// What `cause` caused passes; with `how`, the handling of `cause` has ended, too.
   void concluded(const envelope& cause, std::span<const envelope* const> caused,
                  const std::optional<accepted>& how, steady_time now);
+  /// The same for one of many. Room and waits are told together, by `tell`.
+  void concluded(const envelope& cause, std::span<const envelope* const> caused,
+                 const std::optional<accepted>& how, steady_time now, conclusions& gathered);
+  void tell(conclusions& gathered);
 
   /// After a message from outside was admitted and its conversation opened: whether it is to be
   /// delivered. Otherwise the same command runs already, or has run: its answer is, or will be,
@@ -254,6 +265,8 @@ struct runtime::actors_part {
   /// Puts a message that a handler caused on its bus.
   void forward(bus_kind bus, envelope message);
   void append(std::unique_ptr<append_job> job);
+  /// All of `jobs`, in order; leaves them empty.
+  void append_all(std::vector<std::unique_ptr<append_job>>& jobs);
   /// The journal has grown.
   void ring_followers();
   /// Something is served or listened to, or is no longer.
@@ -310,6 +323,7 @@ struct runtime::actors_part {
   wall_time epoch_wall_;
 
   void release(const envelope& message);
+  [[nodiscard]] static std::optional<bus_kind> admitted_by(const envelope& message);
   friend class runtime;
   friend class node_assembly;
 };

@@ -97,7 +97,8 @@ void carry(bus_self self, envelope&& message, bool was_held = false) {
                           .message = {}});
     return;
   }
-  to->count->fetch_add(1, std::memory_order_relaxed);
+  // Nobody else writes it.
+  to->count->store(to->count->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   std::size_t index = 0;
   if (to->pick) {
     try {

@@ -97,29 +97,40 @@ struct conversations::slot : boost::intrusive::list_base_hook<> {
 };
 
 /// A share of the conversations, under a lock of its own.
-struct conversations::shard {
+struct alignas(64) conversations::shard {
+  template <class T>
+  using by_correlation =
+      boost::unordered_flat_map<correlation_id, std::unique_ptr<T>, std::hash<correlation_id>>;
+
   mutable brief_mutex mutex;
-  boost::unordered_flat_map<correlation_id, std::unique_ptr<slot>, std::hash<correlation_id>> slots;
+  /// Conversations in which nothing has happened but one dispatch, with the wait of its caller, who
+  /// alone knows them: most are never more. Whatever else happens makes a slot of one (`find`,
+  /// `obtain`).
+  by_correlation<pending_wait> alone;
+  by_correlation<slot> slots;
   boost::intrusive::list<slot> answered;  // oldest first
   boost::intrusive::multiset<pending_wait, boost::intrusive::constant_time_size<true>> by_deadline;
   forgotten_ids forgotten;
-  std::vector<std::unique_ptr<slot>> spare;
+
+  [[nodiscard]] bool is_new(correlation_id id) const {
+    return (slots.empty() || !slots.contains(id)) && !alone.contains(id);
+  }
 
   slot& obtain(correlation_id id) {
-    auto& entry = slots[id];
-    if (!entry) {
-      if (spare.empty()) {
-        entry = std::make_unique<slot>();
-      } else {
-        entry = std::move(spare.back());
-        spare.pop_back();
-      }
-      entry->id = id;
+    if (auto at = alone.find(id); at != alone.end()) {
+      auto wait = std::move(at->second);
+      alone.erase(at);
+      auto& made = make_slot(id);
+      made.dispatches.push_back({.id = wait->bound, .how = {}, .why = nullptr});
+      made.waits.push_back(std::move(wait));
+      return made;
     }
-    return *entry;
+    return make_slot(id);
   }
 
   slot* find(correlation_id id) {
+    if (alone.contains(id))
+      return &obtain(id);
     auto at = slots.find(id);
     return at == slots.end() ? nullptr : at->second.get();
   }
@@ -145,6 +156,23 @@ struct conversations::shard {
       spare.push_back(std::move(owned));
     }
   }
+
+ private:
+  slot& make_slot(correlation_id id) {
+    auto& entry = slots[id];
+    if (!entry) {
+      if (spare.empty()) {
+        entry = std::make_unique<slot>();
+      } else {
+        entry = std::move(spare.back());
+        spare.pop_back();
+      }
+      entry->id = id;
+    }
+    return *entry;
+  }
+
+  std::vector<std::unique_ptr<slot>> spare;
 };
 
 }  // namespace microlith::internal

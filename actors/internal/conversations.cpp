@@ -79,7 +79,7 @@ std::size_t conversations::slots() const {
   std::size_t all = 0;
   for (std::size_t i = 0; i < shard_count_; ++i) {
     std::lock_guard lock{shards_[i].mutex};
-    all += shards_[i].slots.size();
+    all += shards_[i].slots.size() + shards_[i].alone.size();
   }
   return all;
 }
@@ -111,19 +111,29 @@ std::unique_ptr<pending_wait> conversations::unfile(shard& in, slot& at, std::si
   auto wait = std::move(at.waits[index]);
   at.waits.erase(at.waits.begin() + static_cast<std::ptrdiff_t>(index));
   in.by_deadline.erase(in.by_deadline.iterator_to(*wait));
-  waits_.fetch_sub(1, std::memory_order_relaxed);
   return wait;
 }
 
-void conversations::run(endings& ended) {
-  for (auto& [wait, answer] : ended) {
-    auto outcome = std::holds_alternative<failure>(answer)
-                       ? static_cast<std::size_t>(std::get<failure>(answer).kind)
-                       : wait_answered;
-    counters_.waits[outcome].fetch_add(1, std::memory_order_relaxed);
+void conversations::tell(endings& ended) {
+  std::size_t filed = 0;
+  std::size_t answered = 0;
+  for (const auto& each : ended) {
+    filed += each.was_filed ? 1 : 0;
+    if (const auto* why = std::get_if<failure>(&each.answer))
+      counters_.waits[static_cast<std::size_t>(why->kind)].fetch_add(1, std::memory_order_relaxed);
+    else
+      ++answered;
+  }
+  if (answered != 0)
+    counters_.waits[wait_answered].fetch_add(answered, std::memory_order_relaxed);
+  // Who has its answer may wait for the next at once: there must be room for it.
+  if (filed != 0)
+    waits_.fetch_sub(filed, std::memory_order_relaxed);
+  for (auto& [wait, answer, was_filed] : ended) {
     auto& each = *wait;
     each.complete(std::move(answer), std::move(wait));
   }
+  ended.clear();
 }
 
 void conversations::arm_if_earlier(steady_time when) {
@@ -192,13 +202,19 @@ opening conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now,
                             opened_dispatch dispatch) {
   auto how = opening::first;
   endings ended;
-  auto end = [&](raw_answer answer) { ended.emplace_back(std::move(wait), std::move(answer)); };
+  auto end = [&](raw_answer answer) {
+    ended.emplace_back(std::move(wait), std::move(answer), false);
+  };
   auto deadline = wait->deadline;
   {
     auto& in = shard_of(wait->correlation);
     std::lock_guard lock{in.mutex};
     slot* at = nullptr;
-    if (dispatch.id.empty()) {
+    bool alone = wait->private_conversation && !dispatch.id.empty() &&
+                 wait->bound == dispatch.id && in.is_new(wait->correlation);
+    if (alone) {
+      // Nothing can be known of it.
+    } else if (dispatch.id.empty()) {
       at = in.find(wait->correlation);
     } else {
       auto opened = open_slot(in, wait->correlation, dispatch);
@@ -207,7 +223,8 @@ opening conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now,
     }
     if (stopped_.load(std::memory_order_relaxed)) {
       end(stopped_failure());
-    } else if (!at && !wait->precedes_its_dispatch() && in.forgotten.contains(wait->correlation)) {
+    } else if (!at && !alone && !wait->precedes_its_dispatch() &&
+               in.forgotten.contains(wait->correlation)) {
       end(forgotten_failure(*wait));
     } else {
       bool done = false;
@@ -247,17 +264,22 @@ opening conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now,
                             " waits are pending, the most this node keeps; try again later",
                     .message = wait->bound});
       } else {
-        auto& slot = at ? *at : in.obtain(wait->correlation);
         waits_.fetch_add(1, std::memory_order_relaxed);
         in.by_deadline.insert(in.by_deadline.end(), *wait);
-        slot.waits.push_back(std::move(wait));
-        settle(in, slot, now);
+        if (alone) {
+          auto correlation = wait->correlation;
+          in.alone.emplace(correlation, std::move(wait));
+        } else {
+          auto& slot = at ? *at : in.obtain(wait->correlation);
+          slot.waits.push_back(std::move(wait));
+          settle(in, slot, now);
+        }
       }
     }
   }
   if (ended.empty())
     arm_if_earlier(deadline);
-  run(ended);
+  tell(ended);
   return how;
 }
 
@@ -274,7 +296,7 @@ void conversations::pass_slot(shard& in, slot& at, const envelope& message, endi
   for (std::size_t i = 0; i < at.waits.size();) {
     if (at.waits[i]->takes(message)) {
       at.nobody_asks = at.nobody_asks || at.waits[i]->private_conversation;
-      ended.emplace_back(unfile(in, at, i), raw_answer{message});
+      ended.emplace_back(unfile(in, at, i), raw_answer{message}, true);
     } else {
       ++i;
     }
@@ -309,24 +331,55 @@ void conversations::finish_slot(shard& in, slot& at, message_id id, accepted how
     bool asked_for = wait.bound == id || (wait.bound.empty() && dispatch);
     if (wait.takes_accepted && asked_for) {
       at.nobody_asks = at.nobody_asks || wait.private_conversation;
-      ended.emplace_back(unfile(in, at, i), raw_answer{how});
+      ended.emplace_back(unfile(in, at, i), raw_answer{how}, true);
     } else {
       ++i;
     }
   }
 }
 
+bool conversations::end_alone(shard& in, correlation_id correlation,
+                              std::span<const envelope* const> passed, message_id id,
+                              const std::optional<accepted>& how, endings& ended) {
+  auto at = in.alone.find(correlation);
+  if (at == in.alone.end())
+    return false;
+  auto end = [&](raw_answer&& answer) {
+    in.by_deadline.erase(in.by_deadline.iterator_to(*at->second));
+    ended.emplace_back(std::move(at->second), std::move(answer), true);
+    in.alone.erase(at);
+    return true;
+  };
+  const auto& wait = *at->second;
+  for (const auto* message : passed) {
+    if (message->head().correlation == correlation && wait.takes(*message))
+      return end(*message);
+  }
+  if (passed.empty() && how && wait.takes_accepted && wait.bound == id)
+    return end(*how);
+  return false;
+}
+
 void conversations::conclude(correlation_id correlation, std::span<const envelope* const> passed,
                              message_id id, const std::optional<accepted>& how, steady_time now) {
+  endings ended;
+  conclude(correlation, passed, id, how, now, ended);
+  tell(ended);
+}
+
+void conversations::conclude(correlation_id correlation, std::span<const envelope* const> passed,
+                             message_id id, const std::optional<accepted>& how, steady_time now,
+                             endings& ended) {
   for (const auto* message : passed) {
     if (message->head().correlation != correlation)
       pass(*message, now);
   }
-  endings ended;
   std::vector<envelope> late;
   {
     auto& in = shard_of(correlation);
     std::lock_guard lock{in.mutex};
+    if (end_alone(in, correlation, passed, id, how, ended))
+      return;
     auto* at = in.find(correlation);
     if (!at)
       return;
@@ -339,7 +392,6 @@ void conversations::conclude(correlation_id correlation, std::span<const envelop
     settle(in, *at, now);
   }
   tell_late(late);
-  run(ended);
 }
 
 bool conversations::fail(correlation_id correlation, message_id root, failure why,
@@ -362,7 +414,7 @@ bool conversations::fail(correlation_id correlation, message_id root, failure wh
       bool concerned = bound == why.message || (!dealt_with && (bound.empty() || bound == root));
       if (concerned) {
         at->nobody_asks = at->nobody_asks || at->waits[i]->private_conversation;
-        ended.emplace_back(unfile(in, *at, i), raw_answer{why});
+        ended.emplace_back(unfile(in, *at, i), raw_answer{why}, true);
       } else {
         ++i;
       }
@@ -375,7 +427,7 @@ bool conversations::fail(correlation_id correlation, message_id root, failure wh
     }
     settle(in, *at, now);
   }
-  run(ended);
+  tell(ended);
   return dealt_with;
 }
 
@@ -389,13 +441,13 @@ void conversations::unsent(correlation_id correlation, failure why, steady_time 
       return;
     for (std::size_t i = 0; i < at->waits.size();) {
       if (at->waits[i]->bound == why.message)
-        ended.emplace_back(unfile(in, *at, i), raw_answer{why});
+        ended.emplace_back(unfile(in, *at, i), raw_answer{why}, true);
       else
         ++i;
     }
     settle(in, *at, now);
   }
-  run(ended);
+  tell(ended);
 }
 
 steady_time conversations::expire(steady_time now) {
@@ -420,7 +472,7 @@ steady_time conversations::expire(steady_time now) {
             at.timed_out.push_back(type);
         }
         auto why = timeout_failure(*wait);
-        ended.emplace_back(std::move(wait), raw_answer{std::move(why)});
+        ended.emplace_back(std::move(wait), raw_answer{std::move(why)}, true);
         settle(in, at, now);
       }
       while (!in.answered.empty() && in.answered.front().answered_at + limits_.keep <= now)
@@ -430,7 +482,7 @@ steady_time conversations::expire(steady_time now) {
       if (!in.answered.empty())
         next = std::min(next, in.answered.front().answered_at + limits_.keep);
     }
-    run(ended);
+    tell(ended);
   }
   if (next != steady_time::max()) {
     auto wanted = next.time_since_epoch().count();
@@ -449,12 +501,15 @@ void conversations::stop() {
     {
       auto& in = shards_[i];
       std::lock_guard lock{in.mutex};
+      while (!in.alone.empty())
+        static_cast<void>(in.obtain(in.alone.begin()->first));
       for (auto& [id, at] : in.slots) {
         while (!at->waits.empty())
-          ended.emplace_back(unfile(in, *at, at->waits.size() - 1), raw_answer{stopped_failure()});
+          ended.emplace_back(unfile(in, *at, at->waits.size() - 1), raw_answer{stopped_failure()},
+                             true);
       }
     }
-    run(ended);
+    tell(ended);
   }
 }
 

@@ -51,7 +51,7 @@ class pending_wait : public boost::intrusive::set_base_hook<> {
   message_id bound;               ///< the dispatch that it is about; empty: any of the conversation
   bool bound_to_root = false;     ///< `bound` came from outside: what descends from it says so
   std::uint16_t bound_depth = 0;  ///< of `bound`, where a handler dispatched it
-  boost::container::small_vector<const message_type*, 4> types;
+  boost::container::small_vector<const message_type*, 2> types;
   bool takes_accepted = false;  ///< ends when the dispatch ended well without an awaited message
   bool private_conversation = false;  ///< nobody else can know the correlation id: release the slot
   steady_time deadline = steady_time::max();
@@ -78,6 +78,16 @@ enum class opening : std::uint8_t { first, while_running, again };
 
 class conversations {
  public:
+  /// A wait that has ended and does not know yet.
+  struct ending {
+    ending(std::unique_ptr<pending_wait>&& w, raw_answer&& a, bool filed)
+        : wait{std::move(w)}, answer{std::move(a)}, was_filed{filed} {}
+    std::unique_ptr<pending_wait> wait;
+    raw_answer answer;
+    bool was_filed = false;
+  };
+  using endings = boost::container::small_vector<ending, 2>;
+
   /// `arm(time)` is called when `expire` has to be called earlier than it was last asked for.
   conversations(conversation_limits limits, statistics_counters& counters,
                 std::function<void(steady_time)> arm,
@@ -112,6 +122,11 @@ class conversations {
   /// them. Those of another conversation pass there.
   void conclude(correlation_id correlation, std::span<const envelope* const> passed, message_id id,
                 const std::optional<accepted>& how, steady_time now);
+  /// The same for one of many: the waits that it ends are added to `ended`, for `tell`.
+  void conclude(correlation_id correlation, std::span<const envelope* const> passed, message_id id,
+                const std::optional<accepted>& how, steady_time now, endings& ended);
+  /// Calls the completions of waits that have ended, in order, and empties the list.
+  void tell(endings& ended);
 
   /// Ends the waits whose time is up and forgets the slots whose time is up. Returns when to come
   /// again; `steady_time::max()`: when armed.
@@ -126,13 +141,6 @@ class conversations {
  private:
   struct slot;
   struct shard;
-  struct ending {
-    ending(std::unique_ptr<pending_wait>&& w, raw_answer&& a)
-        : wait{std::move(w)}, answer{std::move(a)} {}
-    std::unique_ptr<pending_wait> wait;
-    raw_answer answer;
-  };
-  using endings = boost::container::small_vector<ending, 2>;
 
   [[nodiscard]] shard& shard_of(correlation_id id);
   std::pair<slot&, opening> open_slot(shard& in, correlation_id correlation,
@@ -141,7 +149,9 @@ class conversations {
                  std::vector<envelope>& late);
   void finish_slot(shard& in, slot& at, message_id id, accepted how, endings& ended);
   void settle(shard& in, slot& at, steady_time now);
-  void run(endings& ended);
+  static bool end_alone(shard& in, correlation_id correlation,
+                        std::span<const envelope* const> passed, message_id id,
+                        const std::optional<accepted>& how, endings& ended);
   void tell_late(const std::vector<envelope>& late);
   void arm_if_earlier(steady_time when);
   std::unique_ptr<pending_wait> unfile(shard& in, slot& at, std::size_t index);

@@ -35,8 +35,9 @@ struct handler_state {
   std::shared_ptr<live_subscriber> live;
   std::shared_ptr<projector_part> projector;
   std::shared_ptr<inbox<envelope>> waiting_messages;
-  std::uint64_t epoch = 0;     // of the component, when it began here
-  std::vector<outgoing> sent;  // empty between messages; keeps its memory
+  std::uint64_t epoch = 0;                        // of the component, when it began here
+  std::vector<outgoing> sent;                     // empty between messages; keeps its memory
+  std::vector<std::unique_ptr<append_job>> made;  // in this step, for the writer
   boost::unordered_flat_map<std::uint64_t, continued> waiting;
   std::uint64_t last_number = 0;
 };
@@ -146,15 +147,16 @@ void leave(handler_self self, handling& done, open_work& work, std::shared_ptr<o
       node.finished(work.cause, {});
     return;
   }
-  job.cause = work.cause;
+  bool ends_here = ends && !kept;
+  job.cause = ends_here ? std::move(work.cause) : work.cause;
   job.ends_cause = ends;
   job.counts_failure = state.bus != bus_kind::event;
   job.progress = work.progress;
-  if (state.live) {
+  if (state.live && node.others) {
     job.component = state.definition.component;
     job.epoch = state.epoch;
   }
-  node.append(std::move(made));
+  state.made.push_back(std::move(made));
 }
 
 template <class Call>
@@ -205,6 +207,11 @@ void handle(handler_self self, envelope&& message) {
   });
 }
 
+// What was made leaves at the end of each step.
+void hand_over(handler_self self) {
+  self->state.node->actors().append_all(self->state.made);
+}
+
 handler_actor::behavior_type handler_behavior(handler_self self, runtime* node, bus_kind bus,
                                               handler_definition definition,
                                               std::shared_ptr<live_subscriber> live,
@@ -220,11 +227,16 @@ handler_actor::behavior_type handler_behavior(handler_self self, runtime* node, 
   if (const auto& others = node->actors().others)
     state.epoch = others->epoch_of(state.definition.component);
   return {
-      [self](envelope& message) { handle(self, std::move(message)); },
+      [self](envelope& message) {
+        handle(self, std::move(message));
+        hand_over(self);
+      },
       [self](bell_atom) {
         auto& state = self->state;
-        if (read_step(*state.waiting_messages,
-                      [&](envelope&& message) { handle(self, std::move(message)); }))
+        bool more = read_step(*state.waiting_messages,
+                              [&](envelope&& message) { handle(self, std::move(message)); });
+        hand_over(self);
+        if (more)
           self->send(self, bell_atom::value);
       },
       [self](event_batch& batch) {
@@ -249,6 +261,7 @@ handler_actor::behavior_type handler_behavior(handler_self self, runtime* node, 
           handle(self, std::move(message));
           live.pending.fetch_sub(1, std::memory_order_acq_rel);
         }
+        hand_over(self);
       },
       [self](continuation_message& ended) {
         auto at = self->state.waiting.find(ended.number);
@@ -261,11 +274,13 @@ handler_actor::behavior_type handler_behavior(handler_self self, runtime* node, 
           return;
         run_guarded(self, *next.work, next.work,
                     [&](context& ctx) { next.then(std::move(ended.answer), ctx); });
+        hand_over(self);
       },
       [self](stop_atom) {
         if (const auto& waiting = self->state.waiting_messages) {
           while (auto* message = waiting->next())
             handle(self, std::move(*message));
+          hand_over(self);
         }
         for (auto& [number, next] : self->state.waiting) {
           if (!std::exchange(next.work->failed, true) && next.work->end() &&

@@ -36,7 +36,7 @@ struct wait_spec {
   message_id bound;
   bool bound_to_root = false;
   std::uint16_t bound_depth = 0;
-  boost::container::small_vector<const message_type*, 4> types;
+  boost::container::small_vector<const message_type*, 2> types;
   bool takes_accepted = false;
   bool private_conversation = false;
   std::chrono::milliseconds limit{0};

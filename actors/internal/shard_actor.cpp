@@ -146,7 +146,7 @@ void decide_now(shard_self self, instance& of, pending_command&& command) {
   }
   of.unconfirmed.push_back(std::move(command));
   state.reports_due.push_back(&of);
-  node.append(std::move(made));
+  state.made.push_back(std::move(made));
 }
 
 void decide(shard_self self, instance& of, pending_command&& command) {
@@ -264,6 +264,11 @@ void end_if_retired(shard_self self) {
   self->quit();
 }
 
+// What was decided leaves at the end of each step.
+void hand_over(shard_self self) {
+  self->state.node->actors().append_all(self->state.made);
+}
+
 void arm_sweep(shard_self self) {
   if (std::exchange(self->state.sweeping, true))
     return;
@@ -303,12 +308,15 @@ shard_actor::behavior_type shard_behavior(shard_self self, runtime* node,
   return {
       [self](envelope& message) {
         arrive(self, {.message = std::move(message), .conflicts = 0, .prepared = nullptr});
+        hand_over(self);
       },
       [self](bell_atom) {
         auto& state = self->state;
-        if (read_step(*state.waiting, [&](envelope&& message) {
-              arrive(self, {.message = std::move(message), .conflicts = 0, .prepared = nullptr});
-            }))
+        bool more = read_step(*state.waiting, [&](envelope&& message) {
+          arrive(self, {.message = std::move(message), .conflicts = 0, .prepared = nullptr});
+        });
+        hand_over(self);
+        if (more)
           self->send(self, bell_atom::value);
       },
       [self](append_reports& all) {
@@ -318,6 +326,7 @@ shard_actor::behavior_type shard_behavior(shard_self self, runtime* node,
           if (report.then)
             reported(self, &*report.then);
         }
+        hand_over(self);
         end_if_retired(self);
       },
       [self](prepared_message& done) {
@@ -329,6 +338,7 @@ shard_actor::behavior_type shard_behavior(shard_self self, runtime* node,
                         .conflicts = done.conflicts,
                         .prepared = std::move(done.prepared),
                         .preparations = done.preparations});
+        hand_over(self);
         end_if_retired(self);
       },
       [self](sweep_atom) {
@@ -347,6 +357,7 @@ shard_actor::behavior_type shard_behavior(shard_self self, runtime* node,
       [self](stop_atom) {
         while (auto* message = self->state.waiting->next())
           arrive(self, {.message = std::move(*message), .conflicts = 0, .prepared = nullptr});
+        hand_over(self);
         self->state.retiring = true;
         // Without a writer there are no more reports.
         self->set_down_handler([self](const caf::down_msg&) { self->quit(); });

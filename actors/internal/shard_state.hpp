@@ -80,6 +80,7 @@ struct shard_state {
   std::unique_ptr<report_target> report_to;
   std::shared_ptr<prepared_target> prepared_to;
   std::vector<outgoing> decided;  // empty between commands; keeps its memory
+  std::vector<std::unique_ptr<append_job>> made;  // in this step, for the writer
   std::size_t preparing = 0;      // commands that are with the workers
   bool sweeping = false;
   bool retiring = false;

@@ -85,6 +85,12 @@ class report_target {
   [[nodiscard]] virtual std::string_view component() const { return {}; }
 };
 
+/// A node that asks another one for an append.
+struct asker {
+  std::string node;
+  std::uint64_t ticket = 0;  ///< its number for it
+};
+
 /// What one handling asks of the journal: its events, and what follows when they are durable. Made
 /// by handlers, ended by the writer.
 struct append_job {
@@ -101,8 +107,7 @@ struct append_job {
   std::shared_ptr<handling_progress> progress;  ///< where the handling takes several steps
   std::string component;  ///< that asks, and its epoch, where the cause does not tell
   std::uint64_t epoch = 0;
-  std::string from;          ///< the other node that asks, and settles it itself; empty: this one
-  std::uint64_t ticket = 0;  ///< its number for it
+  std::unique_ptr<asker> asked_by;  ///< another node, which settles it itself; null: this one
 };
 
 /// Slow work on a copy of a state.

@@ -16,6 +16,9 @@ namespace microlith::internal {
 
 namespace {
 
+/// So many waits are told that they have ended before the next of a large commit are looked at.
+constexpr std::size_t max_gathered = 128;
+
 /// Past it a batch is committed without waiting for what else has arrived.
 constexpr std::size_t max_batch_events = 16'384;
 
@@ -61,6 +64,7 @@ struct writer_state {
   std::vector<std::unique_ptr<append_job>> jobs;
   std::vector<append_request*> requests;  // theirs
   std::vector<const envelope*> passing;   // what one job publishes
+  conclusions gathered;                   // of this commit, and not told yet
   std::size_t events = 0;
   idle_watch idle;
   std::shared_ptr<const subscriber_table> subscribers;
@@ -95,7 +99,13 @@ void count(writer_state& state, const message_type& type) {
     counter = std::make_shared<std::atomic<std::uint64_t>>(0);
     state.node->actors().event_counts.update([&](auto& all) { all[&type] = counter; });
   }
-  counter->fetch_add(1, std::memory_order_relaxed);
+  // Nobody else writes it.
+  counter->store(counter->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+// Waits hear of a message before anybody else does.
+void tell_waits(writer_state& state) {
+  state.node->actors().tell(state.gathered);
 }
 
 void look_at_subscribers(writer_state& state) {
@@ -146,6 +156,7 @@ void tell_subscribers(writer_state& state, const envelope& given) {
       continue;
     }
     if (to.native) {
+      tell_waits(state);
       caf::anon_send(to.native, message);
       continue;
     }
@@ -204,9 +215,11 @@ void succeeded(writer_state& state, append_job& job, std::uint64_t position, ste
     state.passing.push_back(&event.message);
   for (const auto& rejection : job.rejections)
     state.passing.push_back(&rejection);
-  node.concluded(job.cause, state.passing, ends_well(job, position), now);
+  node.concluded(job.cause, state.passing, ends_well(job, position), now, state.gathered);
   for (const auto* message : state.passing)
     tell_subscribers(state, *message);
+  if (!job.then_send.empty())
+    tell_waits(state);
   for (auto& each : job.then_send)
     node.forward(each.bus, std::move(each.message));
 }
@@ -225,7 +238,7 @@ void settle_elsewhere(writer_state& state, append_job& job, append_outcome&& out
         state.passing.push_back(&event.message);
       for (const auto& rejection : job.rejections)
         state.passing.push_back(&rejection);
-      node.concluded(job.cause, state.passing, std::nullopt, now);
+      node.concluded(job.cause, state.passing, std::nullopt, now, state.gathered);
       for (const auto* message : state.passing)
         tell_subscribers(state, *message);
     }
@@ -237,7 +250,7 @@ void settle_elsewhere(writer_state& state, append_job& job, append_outcome&& out
 
 void settle(writer_state& state, append_job& job, append_outcome&& outcome, steady_time now) {
   auto& node = state.node->actors();
-  if (!job.from.empty()) {
+  if (job.asked_by) {
     settle_elsewhere(state, job, std::move(outcome), now);
     return;
   }
@@ -276,8 +289,12 @@ void commit(writer_state& state) {
   }
   auto now = node.coarse_now();
   look_at_subscribers(state);
-  for (std::size_t i = 0; i < jobs.size(); ++i)
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
     settle(state, *jobs[i], std::move(outcomes[i]), now);
+    if (state.gathered.waits.size() >= max_gathered)
+      tell_waits(state);
+  }
+  tell_waits(state);
   if (node.others)
     node.others->published_all();
   state.clear_batch();

@@ -219,8 +219,7 @@ void cluster::take_append(peer& from, wire::append&& said) {
   auto& node = runtime_.actors();
   auto made = std::make_unique<append_job>();
   auto& job = *made;
-  job.from = from.name;
-  job.ticket = said.ticket;
+  job.asked_by = std::make_unique<asker>(asker{from.name, said.ticket});
   auto refuse = [&](failure_kind kind, std::string text) {
     report(job, {},
            append_refused{{.kind = kind,
@@ -288,11 +287,11 @@ void cluster::take_append(peer& from, wire::append&& said) {
 
 void cluster::report(const append_job& job, const append_request& request,
                      const append_outcome& outcome) {
-  auto* to = find(job.from);
+  auto* to = find(job.asked_by->node);
   if (to == nullptr)
     return;
   wire::append_outcome said;
-  said.ticket = job.ticket;
+  said.ticket = job.asked_by->ticket;
   std::visit(overloaded{
                  [&](const appended& done) {
                    said.kind = static_cast<std::uint8_t>(outcome_kind::appended);
