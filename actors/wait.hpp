@@ -43,11 +43,11 @@ template <awaitable... Ts>
 
 // The answer as the first of the types that it is.
 template <class Answer>
-[[nodiscard]] Answer typed_as(const raw_answer&) {
+[[nodiscard]] Answer typed_as(raw_answer&&) {
   return failure{};
 }
 template <class Answer, awaitable T, awaitable... Rest>
-[[nodiscard]] Answer typed_as(const raw_answer& raw) {
+[[nodiscard]] Answer typed_as(raw_answer&& raw) {
   if constexpr (std::same_as<T, accepted>) {
     if (auto* done = std::get_if<accepted>(&raw)) {
       Answer out{*done};
@@ -55,20 +55,21 @@ template <class Answer, awaitable T, awaitable... Rest>
       return out;
     }
   } else if (auto* message = std::get_if<envelope>(&raw)) {
-    if (auto* body = message->get_if<T>()) {
-      Answer out{*body};
-      out.position = message->position;
+    if (message->get_if<T>() != nullptr) {
+      auto position = message->position;
+      Answer out{std::move(*message).template take<T>()};
+      out.position = position;
       return out;
     }
   }
-  return typed_as<Answer, Rest...>(raw);
+  return typed_as<Answer, Rest...>(std::move(raw));
 }
 
 template <awaitable... Ts>
 [[nodiscard]] answer<Ts...> typed(raw_answer&& raw) {
   if (auto* why = std::get_if<failure>(&raw))
     return std::move(*why);
-  return typed_as<answer<Ts...>, Ts...>(raw);
+  return typed_as<answer<Ts...>, Ts...>(std::move(raw));
 }
 
 }  // namespace internal

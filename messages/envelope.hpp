@@ -104,6 +104,17 @@ class envelope {
       return content_->type == &type_of<T>() ? static_cast<const T*>(content_->body) : nullptr;
     }
 
+    /// The body, which must be a `T`: moved out where nobody else holds the message, else a copy.
+    template <any_message T>
+    [[nodiscard]] T take() && {
+      auto* own = content_.use_count() == 1 ? static_cast<T*>(content_->movable_body()) : nullptr;
+      if (own == nullptr)
+        return *static_cast<const T*>(content_->body);
+      // What those who held it before have read of it comes before.
+      std::atomic_thread_fence(std::memory_order_acquire);
+      return std::move(*own);
+    }
+
     /// The encoded body; encoded at the first call.
     [[nodiscard]] const bytes& encoded() const;
 
@@ -120,6 +131,8 @@ class envelope {
       content(const content&) = delete;
       content& operator=(const content&) = delete;
       virtual ~content();
+      /// Where the body lies in the content itself.
+      [[nodiscard]] virtual void* movable_body() const { return nullptr; }
 
       envelope_head head;
       const message_type* type;
@@ -134,7 +147,8 @@ class envelope {
           : content{std::move(h), type_of<T>()}, value(std::forward<U>(v)) {
         body = &value;
       }
-      T value;
+      [[nodiscard]] void* movable_body() const override { return &value; }
+      mutable T value;  // moved out by who alone holds the message
     };
 
     struct shared_content final : content {

@@ -210,8 +210,8 @@ opening conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now,
     auto& in = shard_of(wait->correlation);
     std::lock_guard lock{in.mutex};
     slot* at = nullptr;
-    bool alone = wait->private_conversation && !dispatch.id.empty() &&
-                 wait->bound == dispatch.id && in.is_new(wait->correlation);
+    bool alone = wait->private_conversation && !dispatch.id.empty() && wait->bound == dispatch.id &&
+                 in.is_new(wait->correlation);
     if (alone) {
       // Nothing can be known of it.
     } else if (dispatch.id.empty()) {
@@ -352,7 +352,9 @@ bool conversations::end_alone(shard& in, correlation_id correlation,
   };
   const auto& wait = *at->second;
   for (const auto* message : passed) {
-    if (message->head().correlation == correlation && wait.takes(*message))
+    // Where the handling goes on after its answer, somebody within may still wait for its end.
+    bool ends = how || message->type().kind == message_kind::response;
+    if (ends && message->head().correlation == correlation && wait.takes(*message))
       return end(*message);
   }
   if (passed.empty() && how && wait.takes_accepted && wait.bound == id)

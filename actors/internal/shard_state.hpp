@@ -79,9 +79,9 @@ struct shard_state {
   std::deque<instance*> reports_due;  // the writer reports in the order in which it was asked
   std::unique_ptr<report_target> report_to;
   std::shared_ptr<prepared_target> prepared_to;
-  std::vector<outgoing> decided;  // empty between commands; keeps its memory
+  std::vector<outgoing> decided;                  // empty between commands; keeps its memory
   std::vector<std::unique_ptr<append_job>> made;  // in this step, for the writer
-  std::size_t preparing = 0;      // commands that are with the workers
+  std::size_t preparing = 0;                      // commands that are with the workers
   bool sweeping = false;
   bool retiring = false;
 

@@ -291,6 +291,8 @@ void commit(writer_state& state) {
   look_at_subscribers(state);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     settle(state, *jobs[i], std::move(outcomes[i]), now);
+    // Who gets an answer may be the last to hold it, and need not copy it then.
+    jobs[i].reset();
     if (state.gathered.waits.size() >= max_gathered)
       tell_waits(state);
   }

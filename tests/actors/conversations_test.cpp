@@ -347,6 +347,95 @@ BOOST_AUTO_TEST_CASE(random_sequences_end_every_wait_once_as_the_model_says) {
   BOOST_TEST(holds);
 }
 
+BOOST_AUTO_TEST_CASE(a_wait_that_is_filed_alone_ends_as_one_with_a_slot_does) {
+  // The same happens in two tables; in the second one the dispatch is opened before its wait comes,
+  // which makes a slot of it.
+  struct both_tables {
+    table_of_waits alone;
+    table_of_waits with_slot;
+    template <class F>
+    void each(F f) {
+      f(alone, 0U);
+      f(with_slot, 1U);
+    }
+  };
+  struct two_outcomes {
+    std::array<outcome, 2> out;
+    [[nodiscard]] bool same() const {
+      return out[0].ended == out[1].ended && out[0].failed() == out[1].failed() &&
+             out[0].has_message() == out[1].has_message() &&
+             out[0].is_accepted() == out[1].is_accepted();
+    }
+  };
+  bool holds = rc::check("what happens to a conversation does not depend on how it is kept", [] {
+    both_tables tables;
+    auto conversation = correlation_id::make();
+    opened_dispatch command{.id = message_id::make(), .once = *rc::gen::arbitrary<bool>()};
+    std::vector<std::unique_ptr<two_outcomes>> all;
+    auto file = [&](opened_dispatch dispatch, bool takes_accepted, bool is_private) {
+      auto& added = *all.emplace_back(std::make_unique<two_outcomes>());
+      std::array<opening, 2> how{};
+      tables.each([&](table_of_waits& table, std::size_t which) {
+        auto wait = wait_for(conversation, added.out[which], start + 5s);
+        wait->takes_accepted = takes_accepted;
+        wait->private_conversation = is_private;
+        if (is_private) {
+          wait->bound = command.id;
+          wait->bound_to_root = true;
+        }
+        if (is_private && which == 1) {
+          how[which] = table.talks.open(conversation, dispatch);
+          table.talks.wait(std::move(wait), start);
+        } else {
+          how[which] = table.talks.wait(std::move(wait), start, dispatch);
+        }
+      });
+      RC_ASSERT((how[0] == how[1]));
+    };
+    file(command, *rc::gen::arbitrary<bool>(), true);
+    auto now = start;
+    auto steps = *rc::gen::inRange(0, 8);
+    for (int step = 0; step < steps; ++step) {
+      auto what = *rc::gen::inRange(0, 8);
+      auto awaited = event_in(conversation, command.id);
+      envelope other{awaited.head(), other_work_done{1}};
+      std::array<const envelope*, 2> passed{&other, &awaited};
+      auto count = *rc::gen::inRange<std::size_t>(0, 3);
+      now += what == 7 ? 3s : 0s;
+      if (what == 5)
+        file({}, *rc::gen::arbitrary<bool>(), false);
+      else if (what == 6)
+        file({.id = message_id::make(), .once = true}, true, false);
+      else
+        tables.each([&](table_of_waits& table, std::size_t) {
+          std::span<const envelope* const> messages{passed.data(), count};
+          if (what <= 1)
+            table.talks.conclude(conversation, messages, command.id, std::nullopt, now);
+          else if (what == 2)
+            table.talks.conclude(conversation, messages, command.id, accepted{7}, now);
+          else if (what == 3)
+            static_cast<void>(
+                table.talks.fail(conversation, command.id, failed_handling(command.id), now));
+          else if (what == 4)
+            table.talks.open(conversation, command);
+          else
+            static_cast<void>(table.talks.expire(now));
+        });
+      for (const auto& each : all)
+        RC_ASSERT(each->same());
+      RC_ASSERT(tables.alone.talks.pending_waits() == tables.with_slot.talks.pending_waits());
+      RC_ASSERT(tables.alone.late == tables.with_slot.late);
+    }
+    tables.each([](table_of_waits& table, std::size_t) { table.talks.stop(); });
+    for (const auto& each : all) {
+      RC_ASSERT(each->same());
+      RC_ASSERT(each->out[0].ended == 1);
+    }
+    RC_ASSERT(tables.alone.talks.pending_waits() == 0U);
+  });
+  BOOST_TEST(holds);
+}
+
 BOOST_AUTO_TEST_CASE(random_loads_keep_every_count_within_its_bound) {
   bool holds = rc::check("waits, slots and messages are bounded", [] {
     conversation_limits limits{

@@ -69,6 +69,22 @@ BOOST_AUTO_TEST_CASE(another_head_keeps_body_position_and_stream_version) {
   BOOST_TEST(facts_of(sent.head()).headers.empty());
 }
 
+BOOST_AUTO_TEST_CASE(who_alone_holds_a_message_takes_its_body_without_a_copy) {
+  login given{.email = std::string(100, 'e'), .password = "hunter2"};
+  const auto* text = given.email.data();
+  microlith::envelope sent{some_head(), std::move(given)};
+  auto taken = std::move(sent).take<login>();
+  BOOST_TEST(static_cast<const void*>(taken.email.data()) == static_cast<const void*>(text));
+  BOOST_TEST(taken.email == std::string(100, 'e'));
+}
+
+BOOST_AUTO_TEST_CASE(what_others_hold_too_stays_whole_when_it_is_taken) {
+  microlith::envelope sent{some_head(), login{.email = "a@b.c", .password = "hunter2"}};
+  auto with_another_head = sent.with_head(some_head());
+  BOOST_TEST(std::move(sent).take<login>().email == "a@b.c");
+  BOOST_TEST(with_another_head.get_if<login>()->email == "a@b.c");
+}
+
 BOOST_AUTO_TEST_CASE(the_body_outlives_the_envelope_that_it_came_in) {
   microlith::envelope changed;
   {
