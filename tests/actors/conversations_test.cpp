@@ -84,6 +84,27 @@ struct table_of_waits {
   conversations talks;
 };
 
+// The same happens in two tables; in the second one the dispatch is opened before its wait comes,
+// which makes a slot of it.
+struct both_tables {
+  table_of_waits alone;
+  table_of_waits with_slot;
+  template <class F>
+  void each(F f) {
+    f(alone, 0U);
+    f(with_slot, 1U);
+  }
+};
+
+struct two_outcomes {
+  std::array<outcome, 2> out;
+  [[nodiscard]] bool same() const {
+    return out[0].ended == out[1].ended && out[0].failed() == out[1].failed() &&
+           out[0].has_message() == out[1].has_message() &&
+           out[0].is_accepted() == out[1].is_accepted();
+  }
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(conversations)
@@ -348,25 +369,6 @@ BOOST_AUTO_TEST_CASE(random_sequences_end_every_wait_once_as_the_model_says) {
 }
 
 BOOST_AUTO_TEST_CASE(a_wait_that_is_filed_alone_ends_as_one_with_a_slot_does) {
-  // The same happens in two tables; in the second one the dispatch is opened before its wait comes,
-  // which makes a slot of it.
-  struct both_tables {
-    table_of_waits alone;
-    table_of_waits with_slot;
-    template <class F>
-    void each(F f) {
-      f(alone, 0U);
-      f(with_slot, 1U);
-    }
-  };
-  struct two_outcomes {
-    std::array<outcome, 2> out;
-    [[nodiscard]] bool same() const {
-      return out[0].ended == out[1].ended && out[0].failed() == out[1].failed() &&
-             out[0].has_message() == out[1].has_message() &&
-             out[0].is_accepted() == out[1].is_accepted();
-    }
-  };
   bool holds = rc::check("what happens to a conversation does not depend on how it is kept", [] {
     both_tables tables;
     auto conversation = correlation_id::make();
