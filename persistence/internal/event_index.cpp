@@ -280,19 +280,25 @@ void event_index::batch::prefetch(const stream_key& stream) const {
   index_.active_->prefetch(stream);
   if (index_.sealed_)
     index_.sealed_->prefetch(stream);
-  index_.heads_.prefetch(stream);
   index_.merged_->streams().prefetch(stream);
 }
 
-event_index::head event_index::batch::head_of(const stream_key& stream) {
+bool event_index::batch::may_be_merged(const stream_key& stream) const {
+  if (!index_.merged_->streams().may_hold(stream))
+    return false;
+  index_.heads_.prefetch(stream);
+  return true;
+}
+
+event_index::head event_index::batch::head_of(const stream_key& stream, bool may_be_merged) {
   if (stream != last_key_) {
-    last_head_ = find_head(stream);
+    last_head_ = find_head(stream, may_be_merged);
     last_key_ = stream;
   }
   return last_head_;
 }
 
-event_index::head event_index::batch::find_head(const stream_key& stream) {
+event_index::head event_index::batch::find_head(const stream_key& stream, bool may_be_merged) {
   constexpr auto staged_too = std::numeric_limits<std::uint64_t>::max();
   for (const auto* events : {index_.active_.get(), index_.sealed_.get()}) {
     if (events == nullptr)
@@ -300,10 +306,10 @@ event_index::head event_index::batch::find_head(const stream_key& stream) {
     if (const auto* event = events->last_of(stream, staged_too))
       return {{event->stream_version, event->position}, event->append, true};
   }
+  if (!may_be_merged)
+    return {};
   if (const auto* cached = index_.heads_.find(stream))
     return {*cached, {}, false};
-  if (!index_.merged_->streams().may_hold(stream))
-    return {};
   auto found = merged().head_of(stream);
   if (!found)
     return {};

@@ -74,8 +74,11 @@ class event_index {
     batch(const batch&) = delete;
     batch& operator=(const batch&) = delete;
 
+    /// Memory that looking a stream up will need: first this, some time later the next, and again
+    /// some time later the stream's head, which is told what came of it.
     void prefetch(const stream_key& stream) const;
-    [[nodiscard]] head head_of(const stream_key& stream);
+    [[nodiscard]] bool may_be_merged(const stream_key& stream) const;
+    [[nodiscard]] head head_of(const stream_key& stream, bool may_be_merged);
     [[nodiscard]] std::optional<append_positions> append_of(message_id append);
     [[nodiscard]] std::optional<std::uint64_t> position_of(message_id event);
     void stage(const recent_event& event) {
@@ -94,7 +97,7 @@ class event_index {
 
    private:
     merged_index::reader& merged();
-    [[nodiscard]] head find_head(const stream_key& stream);
+    [[nodiscard]] head find_head(const stream_key& stream, bool may_be_merged);
 
     event_index& index_;
     std::unique_lock<std::mutex> lock_;

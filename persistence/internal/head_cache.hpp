@@ -3,8 +3,8 @@
 // The last versions of streams whose newest events are in the index on disk: a bounded cache, so
 // that appending to a stream that is busy now and then need not search the disk.
 //
-// Four ways a set; the entry that was written longest ago makes room. Memory is taken as streams
-// come. Not thread-safe: event_index guards it.
+// Four ways a set; the entry that was written longest ago makes room. It becomes twice as
+// large when half of it is used, up to its bound. Not thread-safe: event_index guards it.
 
 #include <microlith/persistence/internal/slot_memory.hpp>
 #include <microlith/persistence/internal/stream_key.hpp>
@@ -22,7 +22,7 @@ struct stream_head {
 
 class head_cache {
  public:
-  explicit head_cache(std::size_t streams);
+  explicit head_cache(std::size_t max_streams);
 
   /// Null where it is not known.
   [[nodiscard]] const stream_head* find(const stream_key& stream) const;
@@ -44,12 +44,15 @@ class head_cache {
     std::array<entry, ways> entries{};
   };
 
+  void grow();
   [[nodiscard]] std::size_t set_of(const stream_key& stream) const {
     return static_cast<std::size_t>(stream.high) & (set_count_ - 1);
   }
 
+  std::size_t max_sets_;
   std::size_t set_count_;
-  lazy_slots<set> sets_;
+  std::size_t used_ = 0;
+  slots<set> sets_;
 };
 
 }  // namespace microlith::internal

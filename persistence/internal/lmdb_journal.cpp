@@ -10,7 +10,8 @@ namespace microlith::internal {
 namespace {
 
 // Far enough that memory has come, near enough that it is still in the nearest cache.
-constexpr std::size_t streams_ahead = 12;
+constexpr std::size_t streams_ahead = 16;
+constexpr std::size_t filtered_ahead = 8;
 constexpr std::size_t requests_ahead = 8;
 constexpr std::size_t events_ahead = 4;
 // The index of small events may become larger than the journal.
@@ -149,7 +150,7 @@ void lmdb_journal::append_all(append_batch requests, std::span<append_outcome> o
 
 void lmdb_journal::list_streams(append_batch requests, const std::vector<bool>& decided) {
   streams_.clear();
-  next_stream_ = 0;
+  next_stream_ = prefetched_streams_ = filtered_streams_ = 0;
   const std::string* last_name = nullptr;
   stream_key last_key;
   auto hash = [&](const std::string& name) {
@@ -169,17 +170,27 @@ void lmdb_journal::list_streams(append_batch requests, const std::vector<bool>& 
     if (decided[i])
       continue;
     for (const auto& check : requests[i]->checks)
-      streams_.push_back(hash(check.stream));
+      streams_.push_back({hash(check.stream)});
     for (const auto& event : requests[i]->events)
-      streams_.push_back(hash(event.stream));
+      streams_.push_back({hash(event.stream)});
   }
 }
 
-const stream_key& lmdb_journal::next_stream(event_index::batch& batch) {
-  if (auto ahead = next_stream_ + streams_ahead; ahead < streams_.size()) {
-    const auto& later = streams_[ahead];
-    if (!later.empty() && later != streams_[ahead - 1])
-      batch.prefetch(later);
+const lmdb_journal::planned_stream& lmdb_journal::next_stream(event_index::batch& batch) {
+  auto follows_itself = [&](std::size_t i) {
+    return streams_[i].key.empty() || (i > 0 && streams_[i].key == streams_[i - 1].key);
+  };
+  for (auto& i = prefetched_streams_; i < std::min(next_stream_ + streams_ahead, streams_.size());
+       ++i) {
+    if (!follows_itself(i))
+      batch.prefetch(streams_[i].key);
+  }
+  for (auto& i = filtered_streams_; i < std::min(next_stream_ + filtered_ahead, streams_.size());
+       ++i) {
+    if (follows_itself(i))
+      streams_[i].may_be_merged = i > 0 && streams_[i - 1].may_be_merged;
+    else
+      streams_[i].may_be_merged = batch.may_be_merged(streams_[i].key);
   }
   return streams_[next_stream_++];
 }
@@ -213,7 +224,8 @@ bool lmdb_journal::plan(append_batch requests, std::span<append_outcome> outcome
 std::optional<append_outcome> lmdb_journal::check_streams(event_index::batch& batch,
                                                           const append_request& request) {
   for (const auto& check : request.checks) {
-    auto head = batch.head_of(next_stream(batch));
+    const auto& planned = next_stream(batch);
+    auto head = batch.head_of(planned.key, planned.may_be_merged);
     if (!check.expected.met_by(head.at.version))
       return append_conflict{check.stream, check.expected.text(), head.at.version};
     if (check.built_on.empty())
@@ -260,9 +272,10 @@ append_outcome lmdb_journal::plan_one(event_index::batch& batch, append_request&
             "two of its events have the message id " + to_string(head.id), request.id));
       return take_back_and(already_appended{*before, *before});
     }
-    const auto& key = next_stream(batch);
-    auto version = key.empty() ? 0 : batch.head_of(key).at.version + 1;
-    batch.stage({.stream = key,
+    const auto& planned = next_stream(batch);
+    auto version =
+        planned.key.empty() ? 0 : batch.head_of(planned.key, planned.may_be_merged).at.version + 1;
+    batch.stage({.stream = planned.key,
                  .stream_version = version,
                  .position = ++position,
                  .id = head.id,

@@ -11,6 +11,8 @@ namespace microlith::internal {
 
 namespace {
 
+// Far enough that memory has come by then.
+constexpr std::size_t events_ahead = 8;
 // Key, value and LMDB's own of an entry of a run.
 constexpr std::size_t entry_bytes = run_key_bytes + 8 + 10;
 
@@ -25,12 +27,13 @@ struct numbered {
 template <class Wanted, class High, class Less>
 std::vector<numbered> sorted(const recent_events& events, Wanted wanted, High high, Less less) {
   const auto& all = events.all();
-  std::vector<numbered> order;
-  order.reserve(all.size());
+  std::vector<numbered> order(all.size());
+  std::size_t count = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (wanted(i))
-      order.push_back({high(all[i]), static_cast<std::uint32_t>(i)});
+      order[count++] = {high(all[i]), static_cast<std::uint32_t>(i)};
   }
+  order.resize(count);
   auto before = [&](const numbered& a, const numbered& b) {
     return a.key_high != b.key_high ? a.key_high < b.key_high : less(all[a.number], all[b.number]);
   };
@@ -169,7 +172,11 @@ void merged_index::merge_once(const recent_events& events) {
   auto last = events.all().back().position;
   // Keys that the filter holds too many do no harm, so failing needs no undoing here.
   auto newest = newest_id_high_.load(std::memory_order_relaxed);
-  for (const auto& event : events.all()) {
+  const auto& all = events.all();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& event = all[i];
+    if (i + events_ahead < all.size())
+      filter_.prefetch_to_add(all[i + events_ahead].stream);
     if (event.stream_version == 1)
       filter_.add(event.stream);
     newest = std::max({newest, event.id.high, event.append.high});
@@ -217,8 +224,10 @@ void merged_index::write_run(slice_writer& out, const recent_events& events, con
   auto filter = std::make_shared<stream_filter>();
   stream_key last;
   std::array<std::byte, 8> position;
-  for (const auto& [high, number] : order) {
-    const auto& event = all[number];
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (i + events_ahead < order.size())
+      __builtin_prefetch(&all[order[i + events_ahead].number]);
+    const auto& event = all[order[i].number];
     if (event.stream != last)
       filter->add(last = event.stream);
     store_le(position.data(), event.position);

@@ -109,6 +109,7 @@ page_cursor::page_cursor(const page_file& file, const page_snapshot& seen, const
       snapshot_{seen},
       listener_{listener},
       integer_keys_{integer_keys},
+      holds_trees_{tree.root == seen.main.root},
       root_{tree.root} {
   if (root_ == no_page)
     return;
@@ -174,7 +175,7 @@ void page_cursor::check_nodes(std::size_t depth, std::uint64_t page) {
     auto flags = load_short(raw + at + 4);
     std::size_t size = node_head_bytes + load_short(raw + at + 6);
     if (leaf) {
-      if ((flags & ~(node_overflows | node_is_tree)) != 0)
+      if ((flags & ~(node_overflows | (holds_trees_ ? node_is_tree : 0))) != 0)
         fail(page, "has an entry of a kind that is not used");
       size += (flags & node_overflows) != 0 ? sizeof(word) : load_halves(raw + at);
     }

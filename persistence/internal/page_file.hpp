@@ -157,6 +157,7 @@ class page_cursor {
   page_snapshot snapshot_;
   page_listener* listener_;
   bool integer_keys_;
+  bool holds_trees_;  ///< only the main table does
   std::uint64_t root_;
   std::vector<level> levels_;  ///< as many as the tree is deep
   std::span<const std::byte> key_;

@@ -19,6 +19,7 @@ recent_events::recent_events(std::size_t expected_events)
       ids_{expected_events},
       appends_{expected_events} {
   events_.reserve(expected_events);
+  prefer_huge_pages(events_.data(), events_.capacity() * sizeof(recent_event));
 }
 
 void recent_events::add(const recent_event& event) {

@@ -24,8 +24,8 @@ void slice_writer::open(MDB_dbi table) {
   table_ = table;
   cursor_.reset();
   cursor_.emplace(*transaction_, table_);
-  last_key_.clear();
-  if (cursor_->move(MDB_LAST))
+  grows_ = !cursor_->move(MDB_LAST);
+  if (!grows_)
     last_key_.assign(cursor_->key().begin(), cursor_->key().end());
 }
 
@@ -37,11 +37,10 @@ void slice_writer::put(std::span<const std::byte> key, std::span<const std::byte
     begin();
     cursor_.emplace(*transaction_, table_);
   }
-  bool grows =
-      std::lexicographical_compare(last_key_.begin(), last_key_.end(), key.begin(), key.end());
-  cursor_->put(key, value, grows ? MDB_APPEND : 0);
-  if (grows)
-    last_key_.assign(key.begin(), key.end());
+  // Keys come in order: once one is past the table's last, so are all that follow.
+  grows_ = grows_ ||
+           std::lexicographical_compare(last_key_.begin(), last_key_.end(), key.begin(), key.end());
+  cursor_->put(key, value, grows_ ? MDB_APPEND : 0);
   written_bytes_ += key.size() + value.size() + bytes_an_entry;
 }
 

@@ -44,7 +44,8 @@ class slice_writer {
   MDB_dbi table_ = 0;
   std::optional<lmdb_transaction> transaction_;
   std::optional<lmdb_cursor> cursor_;
-  bytes last_key_;
+  bytes last_key_;      ///< of the table before it was opened
+  bool grows_ = false;  ///< the keys are past that one
 };
 
 }  // namespace microlith::internal

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -22,9 +23,19 @@ struct free_memory {
 template <class Slot>
 using slots = std::unique_ptr<Slot[], free_memory>;
 
+inline constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
+
+/// Asks for huge pages for memory that is large and not touched yet.
+inline void prefer_huge_pages(void* begin, std::size_t size) {
+  auto address = reinterpret_cast<std::uintptr_t>(begin);
+  auto first = (address + huge_page_bytes - 1) & ~(huge_page_bytes - 1);
+  auto end = (address + size) & ~(huge_page_bytes - 1);
+  if (first < end)
+    ::madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE);
+}
+
 template <class Slot>
 slots<Slot> make_slots(std::size_t count) {
-  constexpr std::size_t huge_page_bytes = std::size_t{2} << 20;
   const auto size = count * sizeof(Slot);
   if (size < huge_page_bytes) {
     slots<Slot> memory{static_cast<Slot*>(std::calloc(count, sizeof(Slot)))};
@@ -32,31 +43,13 @@ slots<Slot> make_slots(std::size_t count) {
       throw std::bad_alloc{};
     return memory;
   }
-  slots<Slot> memory{static_cast<Slot*>(std::aligned_alloc(huge_page_bytes, size))};
+  const auto rounded = (size + huge_page_bytes - 1) & ~(huge_page_bytes - 1);
+  slots<Slot> memory{static_cast<Slot*>(std::aligned_alloc(huge_page_bytes, rounded))};
   if (!memory)
     throw std::bad_alloc{};
-  ::madvise(memory.get(), size, MADV_HUGEPAGE);
+  prefer_huge_pages(memory.get(), rounded);
   std::memset(static_cast<void*>(memory.get()), 0, size);
   return memory;
-}
-
-struct unmap_memory {
-  std::size_t size = 0;
-  void operator()(void* p) const { ::munmap(p, size); }
-};
-
-template <class Slot>
-using lazy_slots = std::unique_ptr<Slot[], unmap_memory>;
-
-/// Zeroed as well, and no memory is taken for a page before it is written to: for what is large and
-/// mostly may stay empty.
-template <class Slot>
-lazy_slots<Slot> make_lazy_slots(std::size_t count) {
-  const auto size = count * sizeof(Slot);
-  auto* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED)
-    throw std::bad_alloc{};
-  return {static_cast<Slot*>(memory), unmap_memory{size}};
 }
 
 /// A power of two, at half when so many are in it.

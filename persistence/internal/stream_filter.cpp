@@ -30,7 +30,7 @@ stream_filter::layer::layer(std::size_t keys)
     : capacity{keys},
       pages{(keys * bits_per_key / 8 + page_bytes - 1) / page_bytes},
       blocks{pages * blocks_per_page},
-      words{std::make_unique<std::atomic<std::uint64_t>[]>(blocks * words_per_block)},
+      words{make_slots<std::atomic<std::uint64_t>>(blocks * words_per_block)},
       changed(pages) {}
 
 stream_filter::stream_filter() {
@@ -53,13 +53,13 @@ stream_filter::probe stream_filter::probe_of(const layer& l, const stream_key& s
 
 bool stream_filter::holds(const layer& l, const stream_key& stream) {
   auto p = probe_of(l, stream);
+  // All bits, whichever is missing: nobody could foretell after how many to stop.
+  std::uint64_t all = 1;
   for (unsigned i = 0; i < bits_set_per_key; ++i, p.bits >>= 9) {
     auto bit = p.bits & 511;
-    auto word = l.words[p.first_word + bit / 64].load(std::memory_order_relaxed);
-    if (((word >> (bit % 64)) & 1) == 0)
-      return false;
+    all &= l.words[p.first_word + bit / 64].load(std::memory_order_relaxed) >> (bit % 64);
   }
-  return true;
+  return (all & 1) != 0;
 }
 
 void stream_filter::add(const stream_key& stream) {
@@ -71,8 +71,10 @@ void stream_filter::add(const stream_key& stream) {
   l.changed[p.first_word / words_per_page] = true;
   for (unsigned i = 0; i < bits_set_per_key; ++i, p.bits >>= 9) {
     auto bit = p.bits & 511;
-    l.words[p.first_word + bit / 64].fetch_or(std::uint64_t{1} << (bit % 64),
-                                              std::memory_order_relaxed);
+    // One thread writes: no need for an atomic change, which takes much longer.
+    auto& word = l.words[p.first_word + bit / 64];
+    word.store(word.load(std::memory_order_relaxed) | std::uint64_t{1} << (bit % 64),
+               std::memory_order_relaxed);
   }
   ++added_;
 }
@@ -88,6 +90,11 @@ bool stream_filter::may_hold(const stream_key& stream) const {
 void stream_filter::prefetch(const stream_key& stream) const {
   for (auto i = layer_count(); i-- > 0;)
     __builtin_prefetch(&layers_[i]->words[probe_of(*layers_[i], stream).first_word]);
+}
+
+void stream_filter::prefetch_to_add(const stream_key& stream) const {
+  const auto& newest = *layers_[layer_count() - 1];
+  __builtin_prefetch(&newest.words[probe_of(newest, stream).first_word], 1);
 }
 
 std::vector<stream_filter::page_id> stream_filter::changed() const {

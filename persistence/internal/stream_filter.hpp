@@ -11,6 +11,7 @@
 // `add` and `take_changed` belong to the merging thread; `may_hold` may run meanwhile on any thread
 // and sees at least what was added before it was last synchronized with that thread.
 
+#include <microlith/persistence/internal/slot_memory.hpp>
 #include <microlith/persistence/internal/stream_key.hpp>
 
 #include <atomic>
@@ -33,6 +34,7 @@ class stream_filter {
   void add(const stream_key& stream);
   [[nodiscard]] bool may_hold(const stream_key& stream) const;
   void prefetch(const stream_key& stream) const;
+  void prefetch_to_add(const stream_key& stream) const;
 
   struct page_id {
     std::uint32_t layer = 0;
@@ -61,7 +63,7 @@ class stream_filter {
     std::size_t capacity;
     std::size_t pages;
     std::size_t blocks;
-    std::unique_ptr<std::atomic<std::uint64_t>[]> words;
+    slots<std::atomic<std::uint64_t>> words;
     std::vector<bool> changed;
   };
   struct probe {

@@ -89,6 +89,9 @@ BOOST_AUTO_TEST_CASE(pages_that_end_lmdb_are_refused_and_it_says_what_to_do) {
   refused(
       [&](std::string& c) { short_at(c, first_entry(c, seen.free.root) + 4) |= has_duplicates; });
   refused([&](std::string& c) {
+    short_at(c, first_entry(c, seen.free.root) + 4) = layout::node_is_tree;
+  });
+  refused([&](std::string& c) {
     auto entry = first_entry(c, seen.free.root);
     c[entry + layout::node_head_bytes + sizeof(std::size_t) + 1] = '\x7F';
   });
