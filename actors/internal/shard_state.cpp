@@ -92,13 +92,14 @@ std::optional<storage_error> load(shard_state& state, instance& of, bool may_use
 }
 
 void drop(shard_state& state, instances::iterator at) {
-  state.by_stream.erase(at->stream);
+  state.by_stream.erase(hashed_name{at->stream, at->hash});
   state.all.erase(at);
 }
 
 instance& obtain(shard_state& state, std::string&& stream) {
   auto now = state.node->actors().coarse_now();
-  if (auto at = state.by_stream.find(stream); at != state.by_stream.end()) {
+  hashed_name name{stream};
+  if (auto at = state.by_stream.find(name); at != state.by_stream.end()) {
     state.all.splice(state.all.begin(), state.all, at->second);
     at->second->last_used = now;
     return *at->second;
@@ -115,8 +116,9 @@ instance& obtain(shard_state& state, std::string&& stream) {
   }
   auto& added = state.all.emplace_front();
   added.stream = std::move(stream);
+  added.hash = name.hash;
   added.last_used = now;
-  state.by_stream.emplace(added.stream, state.all.begin());
+  state.by_stream.emplace(hashed_name{added.stream, name.hash}, state.all.begin());
   return added;
 }
 

@@ -5,6 +5,8 @@
 
 #include <microlith/actors/internal/actors_part.hpp>
 
+#include <boost/container_hash/hash.hpp>
+
 #include <deque>
 #include <list>
 #include <string_view>
@@ -41,10 +43,29 @@ class command_line {
   std::size_t first_ = 0;
 };
 
+/// A stream's name with its hash, which a table of many asks for when it grows: by then the names
+/// themselves lie in memory that nobody has touched for long.
+struct hashed_name {
+  std::string_view name;
+  std::size_t hash = 0;
+
+  explicit hashed_name(std::string_view n) : name{n}, hash{boost::hash<std::string_view>{}(n)} {}
+  hashed_name(std::string_view n, std::size_t h) : name{n}, hash{h} {}
+
+  friend bool operator==(const hashed_name& a, const hashed_name& b) {
+    return a.hash == b.hash && a.name == b.name;
+  }
+  struct hasher {
+    using is_avalanching = void;
+    [[nodiscard]] std::size_t operator()(const hashed_name& n) const { return n.hash; }
+  };
+};
+
 /// One state, and the commands that its events on their way came of.
 struct instance {
-  std::string stream;  // ends with the key
-  erased_state state;  // with the events that are on their way
+  std::string stream;    // ends with the key
+  std::size_t hash = 0;  // of the stream's name
+  erased_state state;    // with the events that are on their way
   std::uint64_t version = 0;
   message_id last_append;    // that is on its way; empty: all is durable
   command_line unconfirmed;  // handed to the writer, in order
@@ -75,7 +96,7 @@ struct shard_state {
   std::shared_ptr<const decider_definition> decider;
   std::shared_ptr<inbox<envelope>> waiting;
   instances all;  // used last comes first
-  boost::unordered_flat_map<std::string_view, instances::iterator> by_stream;
+  boost::unordered_flat_map<hashed_name, instances::iterator, hashed_name::hasher> by_stream;
   std::deque<instance*> reports_due;  // the writer reports in the order in which it was asked
   std::unique_ptr<report_target> report_to;
   std::shared_ptr<prepared_target> prepared_to;

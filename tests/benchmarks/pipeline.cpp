@@ -14,6 +14,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 namespace {
 
@@ -124,7 +125,8 @@ class load {
   std::condition_variable finished_;
 };
 
-void run_ours(benchmark::State& state, std::vector<microlith::component> components) {
+void run_ours(benchmark::State& state, std::vector<microlith::component> components,
+              const std::string& projection = {}) {
   std::filesystem::remove_all(scratch());
   auto node = microlith::node::start({.data = scratch(), .threads = 2}, std::move(components));
   if (!node) {
@@ -136,6 +138,8 @@ void run_ours(benchmark::State& state, std::vector<microlith::component> compone
     load clients{node->commands(), total, static_cast<std::uint64_t>(state.range(0))};
     auto start = steady::now();
     clients.run();
+    while (!projection.empty() && node->statistics().projections.at(projection).lag != 0)
+      std::this_thread::sleep_for(1ms);
     std::chrono::duration<double> took = steady::now() - start;
     state.SetIterationTime(took.count());
     report(state, clients.latency_us, total, took.count());
@@ -162,6 +166,32 @@ void microlith_decider(benchmark::State& state) {
   run_ours(state, {users});
 }
 
+struct user_row {
+  std::string password_hash;
+  int role = 0;
+};
+BOOST_DESCRIBE_STRUCT(user_row, (), (password_hash, role))
+
+constexpr microlith::table<std::string, user_row> users_table{"users"};
+
+// The projection has to keep up: what it has not reached when the last command is answered counts.
+void microlith_handler_and_projection(benchmark::State& state) {
+  microlith::component users{"bench.users"};
+  users.serves<samples::register_user>(
+      [](const samples::register_user& c, microlith::context& ctx) {
+        ctx.dispatch(samples::registered{c.email, c.password_hash, c.role});
+      });
+  users.publishes<samples::registered>();
+  microlith::projection rows{"bench.users", 1};
+  rows.keeps(users_table);
+  rows.on<samples::registered>([](const samples::registered& e, const microlith::event_info&,
+                                  microlith::write_transaction& t) {
+    users_table.put(t, e.email, {e.password_hash, e.role});
+  });
+  users.projects(std::move(rows));
+  run_ours(state, {users}, "bench.users");
+}
+
 void sizes(benchmark::internal::Benchmark* b) {
   for (int in_flight : {1, 64, 1024, 8192})
     b->Arg(in_flight);
@@ -170,6 +200,7 @@ void sizes(benchmark::internal::Benchmark* b) {
 
 BENCHMARK(bare_pipeline)->Apply(sizes);
 BENCHMARK(microlith_handler)->Apply(sizes);
+BENCHMARK(microlith_handler_and_projection)->Apply(sizes);
 BENCHMARK(microlith_decider)->Apply(sizes);
 
 }  // namespace
