@@ -25,7 +25,6 @@ using microlith::answer;
 using microlith::failure;
 using microlith::failure_kind;
 
-constexpr std::chrono::milliseconds answer_limit = 5s;
 constexpr std::chrono::seconds retry_when_overloaded = 1s;
 constexpr std::chrono::seconds retry_when_unavailable = 5s;
 
@@ -237,7 +236,8 @@ void gateway::dispatch_repeatable(microlith::correlated_message<register_command
           .body_hash = request.body_hash,
           .id = command.id,
           .correlation = command.correlation},
-      answer_limit, resume([self = shared_from_this(), command, respond](const claimed& outcome) {
+      options_.answer_limit,
+      resume([self = shared_from_this(), command, respond](const claimed& outcome) {
         microlith::match(
             outcome,
             [&](const idempotency_key_claimed_event&) {
@@ -260,7 +260,7 @@ void gateway::dispatch_registration(microlith::correlated_message<register_comma
                                     http::responder respond) {
   using registered = answer<user_registered_event, register_error_raised>;
   commands_.dispatch_and_wait<user_registered_event, register_error_raised>(
-      std::move(command), answer_limit, resume([respond](const registered& outcome) {
+      std::move(command), options_.answer_limit, resume([respond](const registered& outcome) {
         microlith::match(
             outcome,
             [&](const user_registered_event& event) {
@@ -293,7 +293,7 @@ void gateway::login(http::request request, http::responder respond) {
       microlith::correlated(login_command{.email = std::move(given->email),
                                           .password = std::move(given->password),
                                           .sid = sid_of(token)}),
-      answer_limit,
+      options_.answer_limit,
       resume([self = shared_from_this(), token, replaced, attempt = *admission.admitted,
               respond](const logged& outcome) {
         microlith::match(
@@ -331,7 +331,7 @@ void gateway::logout(http::request request, http::responder respond) {
   if (!sid)
     return respond(std::move(gone));
   commands_.dispatch_and_wait<user_logged_out_event, accepted>(
-      microlith::correlated(logout_command{*sid}), answer_limit,
+      microlith::correlated(logout_command{*sid}), options_.answer_limit,
       resume([self = shared_from_this(), gone, respond,
               sid](const answer<user_logged_out_event, accepted>& outcome) {
         microlith::match(
@@ -384,7 +384,7 @@ void gateway::show_metrics(http::request request, http::responder respond) {
 
 void gateway::find_user(const std::string& sid, std::uint64_t after, http::responder respond,
                         on_user then) {
-  queries_.ask(current_user_request{sid}, {.limit = answer_limit, .after = after},
+  queries_.ask(current_user_request{sid}, {.limit = options_.answer_limit, .after = after},
                resume([respond, then](const answer<current_user_response>& outcome) {
                  microlith::match(
                      outcome, [&](const current_user_response& response) { then(response.user); },

@@ -15,6 +15,7 @@
 #include <microlith/actors/command_bus.hpp>
 #include <microlith/actors/query_bus.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -30,6 +31,7 @@ struct gateway_options {
   std::vector<http::ip_address> trusted_proxies{};  ///< any: the cookie is for TLS only
   std::size_t registration_limit = 30;              ///< per minute and address; 0: none
   bool public_metrics = false;
+  std::chrono::milliseconds answer_limit{5'000};  ///< for each wait of a request; then 504
 };
 
 class gateway : public std::enable_shared_from_this<gateway> {

@@ -161,7 +161,7 @@ std::variant<options, early_exit> parse_options(int argc, const char* const* arg
   app.add_option("--log-level", parsed.log_level, "How much to log, on standard error")
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}))
       ->option_text("trace|debug|info|warning|error|off [info]");
-  app.add_flag("--describe{text}", parsed.describe,
+  app.add_flag("--describe", parsed.describe,
                "Print which component serves, publishes and listens to which message, as text or "
                "(--describe=dot) as a graph, and exit")
       ->option_text("[=dot]");
@@ -175,6 +175,8 @@ std::variant<options, early_exit> parse_options(int argc, const char* const* arg
     return early_exit{exit_wrong_use,
                       "auth-node: " + first_line(error.what()) + "; see auth-node --help\n"};
   }
+  if (parsed.describe == "true")  // CLI11's word for a flag alone
+    parsed.describe = "text";
   if (!parsed.describe.empty() && parsed.describe != "text" && parsed.describe != "dot")
     return early_exit{exit_wrong_use,
                       "auth-node: --describe is followed by nothing or =dot, not =" +

@@ -12,13 +12,14 @@ namespace {
 
 constexpr int signal_exit_base = 128;
 
-void handle(const sigset_t& signals, std::promise<void> asked) {
+void handle(const sigset_t& signals, std::chrono::milliseconds until_cut,
+            std::promise<void> asked) {
   int signal = 0;
   sigwait(&signals, &signal);
   asked.set_value();
 
-  auto seconds = std::chrono::duration_cast<std::chrono::seconds>(stop_limit);
-  std::chrono::nanoseconds rest = stop_limit - seconds;
+  auto seconds = std::chrono::duration_cast<std::chrono::seconds>(until_cut);
+  std::chrono::nanoseconds rest = until_cut - seconds;
   timespec limit{.tv_sec = seconds.count(), .tv_nsec = rest.count()};
   signal = sigtimedwait(&signals, nullptr, &limit);
   // Whatever was acknowledged is durable already, as it is at any instant: ending now loses
@@ -31,7 +32,7 @@ void handle(const sigset_t& signals, std::promise<void> asked) {
 
 }  // namespace
 
-stop_signals::stop_signals() {
+stop_signals::stop_signals(std::chrono::milliseconds limit) {
   std::signal(SIGPIPE, SIG_IGN);
   sigset_t signals;
   sigemptyset(&signals);
@@ -41,7 +42,7 @@ stop_signals::stop_signals() {
   std::promise<void> asked;
   asked_ = asked.get_future().share();
   // Waits for signals until the process ends.
-  std::thread{handle, signals, std::move(asked)}.detach();
+  std::thread{handle, signals, limit, std::move(asked)}.detach();
 }
 
 }  // namespace auth

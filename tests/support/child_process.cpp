@@ -33,17 +33,30 @@ std::string read_all(int file) {
 
 child_process::child_process(const std::filesystem::path& program,
                              const std::vector<std::string>& arguments, std::string_view input) {
-  int in = memory_file(input);
-  err_ = memory_file({});
-  int out[2];
-  if (::pipe2(out, O_CLOEXEC) != 0)
-    throw std::runtime_error{"cannot make a pipe"};
   std::string name = program.string();
   std::vector<char*> argv{name.data()};
   auto copies = arguments;
   for (auto& argument : copies)
     argv.push_back(argument.data());
   argv.push_back(nullptr);
+  start(
+      [&argv] {
+        ::execv(argv[0], argv.data());
+        ::_exit(127);
+      },
+      input);
+}
+
+child_process::child_process(const std::function<void()>& function) {
+  start(function, {});
+}
+
+void child_process::start(const std::function<void()>& run, std::string_view input) {
+  int in = memory_file(input);
+  err_ = memory_file({});
+  int out[2];
+  if (::pipe2(out, O_CLOEXEC) != 0)
+    throw std::runtime_error{"cannot make a pipe"};
   pid_ = ::fork();
   if (pid_ == 0) {
     // A test that dies takes its children with it only if it gets to its destructors; this is for
@@ -52,8 +65,8 @@ child_process::child_process(const std::filesystem::path& program,
     ::dup2(in, STDIN_FILENO);
     ::dup2(out[1], STDOUT_FILENO);
     ::dup2(err_, STDERR_FILENO);
-    ::execv(argv[0], argv.data());
-    ::_exit(127);
+    run();
+    ::_exit(0);
   }
   ::close(in);
   ::close(out[1]);

@@ -1,10 +1,12 @@
 #pragma once
 
 // A program run by a test: its output, its signals, its end. Killed at the end if it still runs.
+// Or a copy of the test's own process that runs a function.
 
 #include <sys/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +26,9 @@ class child_process {
   /// Runs `program` with these arguments; `input` is its standard input.
   child_process(const std::filesystem::path& program, const std::vector<std::string>& arguments,
                 std::string_view input = {});
+  /// Runs `function` in a copy of this process, of which it has but the calling thread, and ends it
+  /// with 0 when the function returns.
+  explicit child_process(const std::function<void()>& function);
   child_process(const child_process&) = delete;
   child_process& operator=(const child_process&) = delete;
   ~child_process();
@@ -42,6 +47,8 @@ class child_process {
   [[nodiscard]] std::size_t memory_bytes() const;
 
  private:
+  void start(const std::function<void()>& run, std::string_view input);
+
   pid_t pid_ = -1;
   int out_ = -1;
   int err_ = -1;

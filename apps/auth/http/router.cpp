@@ -64,9 +64,11 @@ void router::operator()(request request, responder respond) const {
   auto hosts = request.count("Host");
   if (hosts > 1 || (hosts == 0 && !request.is_http_1_0))
     return respond(error_reply(400, "malformed_request"));
-  auto host_text = target.authority.empty() ? request.value("Host") : std::string{target.authority};
-  auto host = authority::parse(host_text);
-  if (!host_text.empty() && (!host || !is_own_host(names_, *host, request.local)))
+  // An empty Host names nobody; only a request of HTTP/1.0 may say nothing about it.
+  auto says_host = hosts > 0 || !target.authority.empty();
+  auto host = authority::parse(target.authority.empty() ? request.value("Host")
+                                                        : std::string{target.authority});
+  if (says_host && (!host || !is_own_host(names_, *host, request.local)))
     return respond(error_reply(421, "misdirected_request"));
 
   if (route == nullptr)

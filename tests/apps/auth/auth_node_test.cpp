@@ -159,6 +159,24 @@ BOOST_AUTO_TEST_CASE(it_ends_when_asked_to_and_answers_what_it_was_asked) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_second_signal_ends_it_at_once) {
+  temporary_directory data;
+  running_auth_node node{data.path()};
+  http_client half{node.port()};
+  half.send("POST /api/register HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n");
+  // Connections are taken in order: when this is answered, the other one's request is at hand.
+  BOOST_TEST(node.call("GET", "/healthz").status == 200);
+  node.process().signal(SIGTERM);
+  // It has begun to stop when it takes no new connections; a request at hand gives it two seconds.
+  auto stuck = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+  while (http_client{node.port()}.is_connected()) {
+    BOOST_TEST_REQUIRE((std::chrono::steady_clock::now() < stuck));
+    std::this_thread::yield();
+  }
+  node.process().signal(SIGTERM);
+  BOOST_TEST(node.process().wait().code == 128 + SIGTERM);
+}
+
 BOOST_AUTO_TEST_CASE(one_thread_is_enough) {
   temporary_directory data;
   running_auth_node node{data.path(), {"--threads", "1"}};

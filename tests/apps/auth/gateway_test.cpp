@@ -1,122 +1,15 @@
-// HTTP in front, a node behind: what clients are told.
+// What clients are told who register, sign in, and come back.
 
-#include "auth/gateway.hpp"
-
-#include "auth/components.hpp"
-#include "auth/http/server.hpp"
-#include "auth/password.hpp"
-#include "auth/session.hpp"
-#include "auth/token.hpp"
-#include "auth/users.hpp"
-#include "support/http_client.hpp"
-#include "support/node.hpp"
+#include "apps/auth/site.hpp"
 #include "support/scripted_journal.hpp"
-#include "support/temporary_directory.hpp"
-
-#include <microlith/actors/node.hpp>
 
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
 
 using namespace auth;
+using namespace auth::test;
 using namespace std::chrono_literals;
-using microlith::test::http_client;
-using microlith::test::http_response;
-
-namespace {
-
-const std::string alice = R"({"email":"alice@example.org","password":"correct horse"})";
-const std::string alice_as_user = R"({"email":"alice@example.org","role":"user"})";
-
-std::string error(const std::string& code) {
-  return "{\"error\":\"" + code + "\"}";
-}
-
-// Everything but the process.
-class site {
- public:
-  explicit site(gateway_options options = {.registration_limit = 0},
-                std::vector<microlith::component> hosted = components(),
-                microlith::node_options node_options = {})
-      : node_{std::move(hosted), with_data(std::move(node_options))} {
-    auto opened = http::server::open({.address = http::ip_address::parse("127.0.0.1").value()});
-    server_ = std::move(*opened);
-    http::router router{{}};
-    std::make_shared<gateway>(
-        node_.commands(), node_.queries(), http_key::make(), [] { return std::string{"metrics"}; },
-        server_->executor(), std::move(options))
-        ->add_routes(router);
-    server_->start(router);
-  }
-
-  ~site() {
-    server_->drain(60s);
-    server_->stop();
-  }
-
-  http_response call(std::string_view method, std::string_view path, std::string_view body = {},
-                     const std::vector<std::string>& headers = {}) {
-    return http_client{server_->port()}.call(method, path, body, headers);
-  }
-
-  http_response post(const std::string& path, const std::string& body = {},
-                     const std::vector<std::string>& headers = {}) {
-    return call("POST", path, body, headers);
-  }
-
-  // The Cookie header of somebody who has registered and signed in.
-  std::string sign_in(const std::string& body = alice) {
-    auto response = post("/api/login", body);
-    BOOST_TEST_REQUIRE(response.status == 200, response.body);
-    return cookie_of(response);
-  }
-
-  static std::string cookie_of(const http_response& response) {
-    auto set = response.header("set-cookie");
-    return "Cookie: " + set.substr(0, set.find(';'));
-  }
-
-  // A sign-in of another time, with its token.
-  std::string sign_in_at(microlith::wall_time expires_at, microlith::wall_time ends_at) {
-    auto token = make_token();
-    auto outcome = node_.events().dispatch_and_wait<microlith::accepted>(
-        user_logged_in_event{.email = "alice@example.org",
-                             .role = role::user,
-                             .sid = sid_of(token),
-                             .expires_at = expires_at,
-                             .ends_at = ends_at});
-    BOOST_TEST_REQUIRE(!outcome.failed());
-    auto seen =
-        node_.queries().ask(current_user_request{sid_of(token)}, {.after = outcome.position});
-    BOOST_TEST_REQUIRE(!seen.failed());
-    return "Cookie: auth_token=" + token;
-  }
-
-  microlith::test::running_node& node() { return node_; }
-
- private:
-  microlith::node_options with_data(microlith::node_options options) {
-    set_password_cost(password_cost::minimum);
-    options.data = data_.path();
-    options.threads = 2;
-    return options;
-  }
-
-  microlith::test::temporary_directory data_;
-  microlith::test::running_node node_;
-  std::unique_ptr<http::server> server_;
-};
-
-microlith::wall_time now() {
-  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
-
-std::uint64_t journaled(site& at) {
-  return at.node().counted().journal_position;
-}
-
-}  // namespace
 
 BOOST_AUTO_TEST_SUITE(gateway)
 
@@ -417,86 +310,6 @@ BOOST_AUTO_TEST_CASE(nothing_slides_past_the_end_of_all) {
   BOOST_TEST(std::stoi(age) > 60);
 }
 
-BOOST_AUTO_TEST_CASE(guesses_are_limited_and_told_when_to_try_again) {
-  site site;
-  site.post("/api/register", alice);
-  const std::string wrong = R"({"email":"Alice@example.org","password":"wrong horse"})";
-  for (int i = 0; i < 10; ++i)
-    BOOST_TEST(site.post("/api/login", wrong).status == 401);
-  // Even the right password has to wait now.
-  for (const auto& body : {wrong, alice}) {
-    auto refused = site.post("/api/login", body);
-    BOOST_TEST(refused.status == 429);
-    BOOST_TEST(refused.body == error("too_many_attempts"));
-    BOOST_TEST(std::stoi(refused.header("retry-after")) > 0);
-    BOOST_TEST(std::stoi(refused.header("retry-after")) <= 60);
-  }
-  // Nobody else has.
-  BOOST_TEST(
-      site.post("/api/login", R"({"email":"bob@example.org","password":"wrong horse"})").status ==
-      401);
-}
-
-BOOST_AUTO_TEST_CASE(parallel_guesses_are_counted_before_they_are_hashed) {
-  site site;
-  site.post("/api/register", alice);
-  std::atomic<int> answered{0};
-  std::atomic<int> refused{0};
-  std::vector<std::thread> all;
-  for (int i = 0; i < 8; ++i) {
-    all.emplace_back([&] {
-      for (int j = 0; j < 5; ++j) {
-        auto status =
-            site.post("/api/login", R"({"email":"alice@example.org","password":"wrong horse"})")
-                .status;
-        (status == 401 ? answered : refused) += status == 401 || status == 429 ? 1 : 0;
-      }
-    });
-  }
-  for (auto& each : all)
-    each.join();
-  BOOST_TEST(answered == 10);
-  BOOST_TEST(refused == 30);
-}
-
-BOOST_AUTO_TEST_CASE(sign_ins_that_succeed_are_never_too_many) {
-  site site;
-  site.post("/api/register", alice);
-  for (int i = 0; i < 15; ++i)
-    static_cast<void>(site.sign_in());
-}
-
-BOOST_AUTO_TEST_CASE(registrations_are_limited) {
-  site site{{.registration_limit = 2}};
-  auto as = [](int i) {
-    return R"({"email":"user)" + std::to_string(i) + R"(@example.org","password":"correct horse"})";
-  };
-  BOOST_TEST(site.post("/api/register", as(1)).status == 201);
-  BOOST_TEST(site.post("/api/register", as(2)).status == 201);
-  auto refused = site.post("/api/register", as(3));
-  BOOST_TEST(refused.status == 429);
-  BOOST_TEST(refused.body == error("too_many_attempts"));
-  BOOST_TEST(!refused.header("retry-after").empty());
-}
-
-BOOST_AUTO_TEST_CASE(behind_a_trusted_proxy_clients_are_counted_apart_and_cookies_are_secure) {
-  site site{
-      {.trusted_proxies = {http::ip_address::parse("127.0.0.1").value()}, .registration_limit = 1}};
-  BOOST_TEST(site.post("/api/register", alice, {"X-Forwarded-For: 192.0.2.1"}).status == 201);
-  auto bob = R"({"email":"bob@example.org","password":"correct horse"})";
-  BOOST_TEST(site.post("/api/register", bob, {"X-Forwarded-For: 192.0.2.1"}).status == 429);
-  BOOST_TEST(site.post("/api/register", bob, {"X-Forwarded-For: 192.0.2.2"}).status == 201);
-  auto signed_in = site.post("/api/login", alice, {"X-Forwarded-For: 192.0.2.1"});
-  BOOST_TEST(signed_in.header("set-cookie").ends_with("; Secure"));
-}
-
-BOOST_AUTO_TEST_CASE(a_forwarded_address_is_not_believed_from_just_anybody) {
-  site site{{.registration_limit = 1}};
-  BOOST_TEST(site.post("/api/register", alice, {"X-Forwarded-For: 192.0.2.1"}).status == 201);
-  auto bob = R"({"email":"bob@example.org","password":"correct horse"})";
-  BOOST_TEST(site.post("/api/register", bob, {"X-Forwarded-For: 192.0.2.2"}).status == 429);
-}
-
 BOOST_AUTO_TEST_CASE(metrics_are_for_this_machine_unless_they_are_public) {
   site here;
   BOOST_TEST(here.call("GET", "/metrics").body == "metrics");
@@ -522,65 +335,6 @@ BOOST_AUTO_TEST_CASE(the_page_and_its_files_are_served) {
                std::to_string(response.body.size()));
   }
   BOOST_TEST(site.call("GET", "/healthz").body == R"({"status":"ok"})");
-}
-
-BOOST_AUTO_TEST_CASE(a_registration_whose_append_fails_never_shows) {
-  auto script = std::make_shared<microlith::test::journal_script>();
-  std::atomic<bool> full{true};
-  script->refuses = [&](const microlith::append_request&) -> std::optional<microlith::failure> {
-    if (full)
-      return microlith::test::disk_is_full();
-    return std::nullopt;
-  };
-  microlith::node_options options;
-  options.wrap_journal = microlith::test::scripted(script);
-  site site{{.registration_limit = 0}, components(), std::move(options)};
-  for (int i = 0; i < 3; ++i) {
-    auto refused = site.post("/api/register", alice);
-    BOOST_TEST(refused.status == 503);
-    BOOST_TEST(refused.body == error("overloaded"));
-    BOOST_TEST(refused.header("retry-after") == "1");
-  }
-  BOOST_TEST(site.post("/api/login", alice).status == 401);
-  full = false;
-  BOOST_TEST(site.post("/api/register", alice).status == 201);
-}
-
-BOOST_AUTO_TEST_CASE(where_nobody_serves_it_is_unavailable_at_once) {
-  site site{{.registration_limit = 0}, {queries_component()}};
-  auto response = site.post("/api/register", alice);
-  BOOST_TEST(response.status == 503);
-  BOOST_TEST(response.body == error("unavailable"));
-  BOOST_TEST(!response.header("retry-after").empty());
-}
-
-BOOST_AUTO_TEST_CASE(too_much_work_is_refused_and_told_when_to_try_again) {
-  microlith::node_options options;
-  options.max_commands_in_flight = 1;
-  options.max_prepare_queue = 1;
-  options.prepare_workers = 1;
-  site site{{.registration_limit = 0}, components(), std::move(options)};
-  std::atomic<int> done{0};
-  std::atomic<int> refused{0};
-  std::vector<std::thread> all;
-  for (int i = 0; i < 8; ++i) {
-    all.emplace_back([&, i] {
-      for (int j = 0; j < 20; ++j) {
-        auto response =
-            site.post("/api/register", R"({"email":"user)" + std::to_string(20 * i + j) +
-                                           R"(@example.org","password":"correct horse"})");
-        if (response.status == 201)
-          ++done;
-        else if (response.status == 503 && response.header("retry-after") == "1")
-          ++refused;
-      }
-    });
-  }
-  for (auto& each : all)
-    each.join();
-  BOOST_TEST(done + refused == 160);
-  BOOST_TEST(done > 0);
-  BOOST_TEST(refused > 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

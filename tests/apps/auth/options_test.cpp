@@ -107,6 +107,7 @@ BOOST_AUTO_TEST_CASE(help_and_version_are_no_errors) {
                              "--registration-limit", "--host", "--trust-proxy", "--create-admin",
                              "--log-level", "--describe", "--version", "--help"})
     BOOST_TEST(std::get<early_exit>(help).text.find(option) != std::string::npos, option);
+  BOOST_TEST(std::get<early_exit>(help).text.find("\n  --describe [=dot] ") != std::string::npos);
   auto version = parse({"--version"});
   BOOST_TEST(std::get<early_exit>(version).code == 0);
   BOOST_TEST(std::get<early_exit>(version).text.starts_with("auth-node "));
@@ -137,6 +138,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_in_one_line) {
       {"--trust-proxy", "proxy"},
       {"--log-level", "loud"},
       {"--describe=svg"},
+      {"--describe", "dot"},
       {"--create-admin"},
   };
   for (const auto& arguments : wrong) {

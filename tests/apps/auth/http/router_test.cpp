@@ -91,10 +91,14 @@ BOOST_AUTO_TEST_CASE(another_method_is_told_which_are_allowed) {
 }
 
 BOOST_AUTO_TEST_CASE(requests_for_another_site_are_misdirected) {
-  for (const auto* host : {"evil.org", "evil.org:8080", "localhost.evil.org", "192.0.2.2", "a b"}) {
-    auto request = get("/");
-    request.headers = {{"host", host}};
-    BOOST_TEST(ask(routes(), request).reply.status == 421, host);
+  for (const auto* host :
+       {"evil.org", "evil.org:8080", "localhost.evil.org", "192.0.2.2", "a b", "", ":8080"}) {
+    for (bool is_http_1_0 : {false, true}) {
+      auto request = get("/");
+      request.is_http_1_0 = is_http_1_0;
+      request.headers = {{"host", host}};
+      BOOST_TEST(ask(routes(), request).reply.status == 421, host);
+    }
   }
   auto request = get("/");
   request.headers = {{"host", "auth.example.org"}};
