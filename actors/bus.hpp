@@ -3,10 +3,11 @@
 // What the three bus handles share: dispatching, waiting, middleware.
 //
 // A bus handle is a cheap copyable reference to a bus of a node. Copies may be used from any
-// thread. `dispatch` never blocks. The forms of `wait_for`, `ask` and `dispatch_and_wait` without a
-// callback block the calling thread; called on a handler's thread they end at once as
-// `handler_failed`: there, use the context. Callbacks run on a thread of the node, one after the
-// other, and must not block it.
+// thread. `dispatch` never blocks, and what it returns may be ignored: a wait for the conversation
+// that comes later ends with the refusal, if it was one. The forms of `wait_for`, `ask` and
+// `dispatch_and_wait` without a callback block the calling thread; called on a handler's thread
+// they end at once as `handler_failed`: there, use the context. Callbacks run on a thread of the
+// node, one after the other, and must not block it.
 
 #include <microlith/actors/correlated.hpp>
 #include <microlith/actors/internal/runtime.hpp>

@@ -54,6 +54,12 @@ class command_bus : public internal::bus_handle {
     return wait_for_types<T>(conversation, limit);
   }
 
+  /// The same without blocking: `then(answer<accepted>)` is called once.
+  template <std::same_as<accepted> T, std::invocable<answer<T>> F>
+  void wait_for(correlation_id conversation, std::chrono::milliseconds limit, F then) const {
+    wait_for_types_then<T>(conversation, limit, std::move(then));
+  }
+
   /// Makes `function` the handler of `C`: `(const C&)` or `(const C&, context&)`, run by an actor
   /// of its own. Refused, with both places named, if `C` has a handler already.
   template <command_message C, internal::handler_of<C> F>

@@ -39,6 +39,13 @@ class event_bus : public internal::bus_handle {
     return send_and_wait<Ts...>(std::move(event), limit, false);
   }
 
+  /// The same without blocking: `then(answer<Ts...>)` is called once.
+  template <event_awaitable... Ts, published_message E, std::invocable<answer<Ts...>> F>
+  void dispatch_and_wait(correlated_message<E> event, std::chrono::milliseconds limit,
+                         F then) const {
+    send_and_wait_then<Ts...>(std::move(event), limit, false, std::move(then));
+  }
+
   template <event_awaitable... Ts, published_message E, std::invocable<answer<Ts...>> F>
   void dispatch_and_wait(E event, std::chrono::milliseconds limit, F then) const {
     send_and_wait_then<Ts...>(correlated(std::move(event)), limit, true, std::move(then));

@@ -123,6 +123,17 @@ BOOST_AUTO_TEST_CASE(accepted_can_be_awaited_before_and_after) {
   BOOST_TEST(answered<accepted>(*early).position == 1U);
   auto late = node.commands().wait_for<accepted>(first.correlation);
   BOOST_TEST(answered<accepted>(late).position == 1U);
+  std::uint64_t called = 0;
+  auto second = correlated(work{2});
+  for (auto conversation : {first.correlation, second.correlation})
+    node.commands().wait_for<accepted>(conversation, 5s, [&](const answer<accepted>& a) {
+      BOOST_TEST(answered<accepted>(a).position == ++called);
+    });
+  node->run();
+  BOOST_TEST(called == 1U);
+  BOOST_REQUIRE(node.commands().dispatch(second).has_value());
+  node->run();
+  BOOST_TEST(called == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(accepted_is_about_the_command_and_not_about_what_it_caused) {

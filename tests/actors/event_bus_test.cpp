@@ -52,6 +52,15 @@ BOOST_AUTO_TEST_CASE(an_event_from_outside_answers_a_wait) {
   });
   node->run();
   BOOST_TEST(called == 1);
+  auto event = correlated(work_done{6});
+  node.events().dispatch_and_wait<work_done>(event, 1s, [&](const answer<work_done>& a) {
+    ++called;
+    BOOST_TEST(answered<work_done>(a).number == 6);
+  });
+  node->run();
+  BOOST_TEST(called == 2);
+  // Others who know the conversation find it, too.
+  BOOST_TEST(answered<work_done>(node.events().wait_for<work_done>(event.correlation)).number == 6);
 }
 
 BOOST_AUTO_TEST_CASE(a_rejection_is_published_and_never_journaled) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <limits>
 #include <new>
+#include <system_error>
 
 namespace microlith::internal {
 
@@ -17,6 +18,15 @@ std::string last_error() {
   ERR_clear_error();
   const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
   return reason == nullptr ? "no reason is known" : reason;
+}
+
+// Why a file cannot be used. What the system said comes before what OpenSSL makes of it.
+std::string file_error() {
+  auto first = ERR_peek_error();
+  if (!ERR_SYSTEM_ERROR(first))
+    return last_error();
+  ERR_clear_error();
+  return "it cannot be read (" + std::generic_category().message(ERR_GET_REASON(first)) + ')';
 }
 
 SSL_CTX* context_of(void* context) {
@@ -47,7 +57,7 @@ result<std::shared_ptr<const tls_context>, storage_error> tls_context::load(cons
   auto refused = [](const std::string& what, const std::filesystem::path& file) {
     return storage_error{storage_error_kind::unusable,
                          "cannot use " + what + " " + file.string() +
-                             " for links: " + last_error() +
+                             " for links: " + file_error() +
                              ". Name PEM files that fit each other in [tls] of the cluster file"};
   };
   ERR_clear_error();

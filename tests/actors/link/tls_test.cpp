@@ -156,9 +156,14 @@ BOOST_AUTO_TEST_CASE(files_that_do_not_fit_are_refused_with_words) {
   auto other_key = files;
   other_key.key = of.files_of("b").key;
   BOOST_TEST(problem_of(other_key).find("cannot use the key") == 0U);
-  auto missing = files;
-  missing.certificate = "nowhere.pem";
-  BOOST_TEST(problem_of(missing).find("cannot use the certificate nowhere.pem") == 0U);
+  for (auto which : {&internal::link_tls::certificate, &internal::link_tls::key,
+                     &internal::link_tls::authority}) {
+    auto missing = files;
+    missing.*which = "nowhere.pem";
+    BOOST_TEST(problem_of(missing).find("nowhere.pem for links: it cannot be read (No such file or "
+                                        "directory). Name ") != std::string::npos,
+               problem_of(missing));
+  }
   auto garbled = files;
   garbled.authority = of.write("garbled.pem", "nonsense");
   BOOST_TEST(problem_of(garbled).find("cannot use the authority") == 0U);
