@@ -70,8 +70,7 @@ void with_nodes(const arguments& from) {
   for (auto limit = steady::now() + 20s;; std::this_thread::sleep_for(1ms)) {
     auto others = a.cluster().others;
     // Its component begins, and its subscription is told, each in its own time.
-    if (!others.empty() && others[0].there && !others[0].wants.empty() &&
-        !others[0].serves.empty())
+    if (!others.empty() && others[0].there && !others[0].wants.empty() && !others[0].serves.empty())
       break;
     if (steady::now() > limit)
       give_up("join", others.empty() ? "no other node" : others[0].why);
