@@ -364,7 +364,7 @@ std::optional<storage_error> journal_file::reading::load(std::uint64_t position,
                                                          parsed_record& out) {
   try {
     renew_when_old();
-    bool in_a_row = at_ != 0 && at_ + 1 == position && records_.next_on_page();
+    bool in_a_row = at_ != 0 && at_ + 1 == position && records_.next_nearby();
     at_ = 0;
     if ((!in_a_row && !records_.find(record_key(position))) || records_.key().size() != 8 ||
         load_be<std::uint64_t>(records_.key().data()) != position)

@@ -109,7 +109,9 @@ void journal_pages::look() {
   if (!meta)
     throw storage_exception{
         {storage_error_kind::unusable,
-         "data.mdb in " + directory_.string() + " is no journal, or one that was never finished"}};
+         "data.mdb in " + directory_.string() +
+             " is no journal, or one that was never finished. If it held events, restore a "
+             "backup"}};
   if (meta->format != journal_format)
     throw other_format{{storage_error_kind::unusable,
                         "the journal in " + directory_.string() + " has format " +

@@ -40,45 +40,42 @@ const std::byte* mapped_tree::page_at(std::uint64_t number) const {
   return page;
 }
 
-void mapped_tree::enter(std::uint64_t number, std::uint16_t flags) {
-  page_ = nullptr;
+mapped_tree::open_page mapped_tree::enter(std::uint64_t number, std::uint16_t flags) const {
   const auto* page = page_at(number);
   if (load_short(page + flags_at) != flags)
     fail(number, flags == leaf_page ? "should hold entries, and does not"
                                     : "should lead to pages, and does not");
   std::size_t lower = load_short(page + bounds_at);
-  upper_ = load_short(page + bounds_at + 2);
-  if (lower < head_bytes + sizeof(std::uint16_t) || lower % 2 != 0 || lower > upper_ ||
-      upper_ > pages_.page_bytes)
+  std::size_t upper = load_short(page + bounds_at + 2);
+  if (lower < head_bytes + sizeof(std::uint16_t) || lower % 2 != 0 || lower > upper ||
+      upper > pages_.page_bytes)
     fail(number, "has bounds that cannot be");
-  count_ = (lower - head_bytes) / sizeof(std::uint16_t);
-  number_ = number;
-  page_ = page;
+  return {page, number, upper, (lower - head_bytes) / sizeof(std::uint16_t), 0};
 }
 
-mapped_tree::node mapped_tree::node_at(std::size_t index) const {
-  std::size_t at = load_short(page_ + head_bytes + index * sizeof(std::uint16_t));
-  if (at < upper_ || at + node_head_bytes > pages_.page_bytes)
-    fail(number_, "has an entry that is not within it");
-  const auto* begin = page_ + at;
+mapped_tree::node mapped_tree::node_at(const open_page& page, std::size_t index) const {
+  std::size_t at = load_short(page.begin + head_bytes + index * sizeof(std::uint16_t));
+  if (at < page.upper || at + node_head_bytes > pages_.page_bytes)
+    fail(page.number, "has an entry that is not within it");
+  const auto* begin = page.begin + at;
   std::size_t key_bytes = load_short(begin + 6);
   if (key_bytes > pages_.page_bytes - at - node_head_bytes)
-    fail(number_, "has an entry that leads out of it");
+    fail(page.number, "has an entry that leads out of it");
   return {{begin + node_head_bytes, key_bytes}, begin};
 }
 
 void mapped_tree::take(std::size_t index) {
-  auto n = node_at(index);
+  auto n = node_at(leaf_, index);
   auto flags = load_short(n.begin + 4);
   const auto* data = n.key.data() + n.key.size();
   auto size = load_halves(n.begin);
-  auto room = static_cast<std::uint64_t>(page_ + pages_.page_bytes - data);
+  auto room = static_cast<std::uint64_t>(leaf_.begin + pages_.page_bytes - data);
   if (flags == 0) {
     if (size > room)
-      fail(number_, "has an entry that leads out of it");
+      fail(leaf_.number, "has an entry that leads out of it");
   } else if (flags == node_overflows) {
     if (room < sizeof(word))
-      fail(number_, "has an entry that leads out of it");
+      fail(leaf_.number, "has an entry that leads out of it");
     auto number = load<word>(data);
     const auto* page = page_at(number);
     auto here = (pages_.count - number) * pages_.page_bytes - head_bytes;
@@ -86,49 +83,53 @@ void mapped_tree::take(std::size_t index) {
       fail(number, "should hold a long value, and does not");
     data = page + head_bytes;
   } else {
-    fail(number_, "has an entry of a kind that is not used");
+    fail(leaf_.number, "has an entry of a kind that is not used");
   }
-  at_ = index;
+  leaf_.at = index;
   key_ = n.key;
   value_ = {data, static_cast<std::size_t>(size)};
 }
 
 bool mapped_tree::find(std::span<const std::byte> key) {
-  page_ = nullptr;
+  branch_ = leaf_ = {};
   if (tree_.root == no_page)
     return false;
   if (tree_.depth == 0 || tree_.depth > max_depth)
     fail(tree_.root, "is the root of a tree of a depth that cannot be");
   auto number = tree_.root;
   for (auto above = tree_.depth; --above > 0;) {
-    enter(number, branch_page);
+    branch_ = enter(number, branch_page);
     // The last entry whose key is not greater; the first one's is not looked at.
-    std::size_t low = 0;
-    for (std::size_t high = count_; high - low > 1;) {
-      auto middle = low + (high - low) / 2;
-      (compare(node_at(middle).key, key) <= 0 ? low : high) = middle;
+    for (std::size_t high = branch_.count; high - branch_.at > 1;) {
+      auto middle = branch_.at + (high - branch_.at) / 2;
+      (compare(node_at(branch_, middle).key, key) <= 0 ? branch_.at : high) = middle;
     }
-    number = child_of(node_at(low).begin);
+    number = child_of(node_at(branch_, branch_.at).begin);
   }
-  enter(number, leaf_page);
+  leaf_ = enter(number, leaf_page);
   std::size_t low = 0;
-  for (std::size_t high = count_; low < high;) {
+  for (std::size_t high = leaf_.count; low < high;) {
     auto middle = low + (high - low) / 2;
-    if (compare(node_at(middle).key, key) < 0)
+    if (compare(node_at(leaf_, middle).key, key) < 0)
       low = middle + 1;
     else
       high = middle;
   }
-  if (low == count_ || compare(node_at(low).key, key) != 0)
+  if (low == leaf_.count || compare(node_at(leaf_, low).key, key) != 0)
     return false;
   take(low);
   return true;
 }
 
-bool mapped_tree::next_on_page() {
-  if (page_ == nullptr || at_ + 1 >= count_)
+bool mapped_tree::next_nearby() {
+  if (leaf_.at + 1 < leaf_.count) {
+    take(leaf_.at + 1);
+    return true;
+  }
+  if (branch_.at + 1 >= branch_.count)
     return false;
-  take(at_ + 1);
+  leaf_ = enter(child_of(node_at(branch_, ++branch_.at).begin), leaf_page);
+  take(0);
   return true;
 }
 

@@ -33,8 +33,9 @@ class mapped_tree {
 
   /// To the entry with this key; false where there is none.
   bool find(std::span<const std::byte> key);
-  /// To the next entry of the same page; false where it was the last one there.
-  bool next_on_page();
+  /// To the next entry, where it is on the same page or on the one behind it; otherwise false:
+  /// `find` it.
+  bool next_nearby();
 
   // Of the entry that was found; they live as long as the transaction.
   [[nodiscard]] std::span<const std::byte> key() const { return key_; }
@@ -46,19 +47,23 @@ class mapped_tree {
     const std::byte* begin = nullptr;
   };
 
+  struct open_page {
+    const std::byte* begin = nullptr;
+    std::uint64_t number = 0;
+    std::size_t upper = 0;
+    std::size_t count = 0;
+    std::size_t at = 0;
+  };
+
   [[nodiscard]] const std::byte* page_at(std::uint64_t number) const;
-  void enter(std::uint64_t number, std::uint16_t flags);
-  [[nodiscard]] node node_at(std::size_t index) const;
+  [[nodiscard]] open_page enter(std::uint64_t number, std::uint16_t flags) const;
+  [[nodiscard]] node node_at(const open_page& page, std::size_t index) const;
   void take(std::size_t index);
 
   mapped_pages pages_;
   page_tree tree_;
-  // The page that was entered last.
-  const std::byte* page_ = nullptr;
-  std::uint64_t number_ = 0;
-  std::size_t upper_ = 0;
-  std::size_t count_ = 0;
-  std::size_t at_ = 0;
+  open_page branch_;  ///< above the leaf; none where the leaf is the root
+  open_page leaf_;
   std::span<const std::byte> key_;
   std::span<const std::byte> value_;
 };

@@ -29,6 +29,9 @@ using namespace microlith;
 using namespace microlith::test;
 namespace fs = std::filesystem;
 
+// For one damage.
+constexpr unsigned patience_s = 60;
+
 /// Who looks at what is damaged.
 enum class looker : std::uint8_t { journal, reader, verification };
 
@@ -185,9 +188,9 @@ bool look_at_all(const fs::path& data, const ledger& events, const std::vector<d
     if (child == 0) {
       for (int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE})
         ::signal(signal, SIG_DFL);
-      ::alarm(60);
       damaged_copy copy{data, events};
       for (; shared->next < wanted.size(); ++shared->next) {
+        ::alarm(patience_s);
         const auto& one = wanted[shared->next];
         copy.inflict(one);
         auto problem = copy.look(*shared, who);

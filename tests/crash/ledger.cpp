@@ -212,6 +212,8 @@ reading_outcome ledger::read_what_can_be(const journal& opened) const {
   auto outcome = read_records(opened);
   for (std::uint64_t i = 0; i < streams && outcome.wrong.empty(); ++i) {
     auto name = "s" + std::to_string(i);
+    auto known = versions_.find(name);
+    auto last = known == versions_.end() ? 0 : known->second;
     std::uint64_t version = 0;
     auto read = opened.read_stream(name, 1, everything, [&](const record_view& record) {
       if (record.stream_version != ++version)
@@ -222,7 +224,7 @@ reading_outcome ledger::read_what_can_be(const journal& opened) const {
     });
     if (!read)
       outcome.errors.push_back(read.error());
-    else if (outcome.wrong.empty() && version != versions_.at(name))
+    else if (outcome.wrong.empty() && version != last)
       outcome.wrong = "a stream is cut";
   }
   return outcome;

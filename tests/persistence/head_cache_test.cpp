@@ -29,4 +29,26 @@ BOOST_AUTO_TEST_CASE(the_one_written_longest_ago_makes_room) {
   BOOST_TEST(cache.find({6, 0}) == nullptr);
 }
 
+BOOST_AUTO_TEST_CASE(what_it_holds_stays_while_it_becomes_larger) {
+  constexpr std::uint64_t streams = 20'000;
+  microlith::internal::head_cache cache{streams * 4};
+  auto key = [](std::uint64_t number) {
+    return stream_key{number * 0x9E3779B97F4A7C15ULL >> 20, number};
+  };
+  for (std::uint64_t i = 1; i <= streams; ++i)
+    cache.put(key(i), {i, i});
+  for (std::uint64_t i = 1; i <= streams; i += 2)
+    cache.put(key(i), {i + 1, i});
+  std::uint64_t forgotten = 0;
+  for (std::uint64_t i = 1; i <= streams; ++i) {
+    const auto* head = cache.find(key(i));
+    if (head == nullptr)
+      ++forgotten;
+    else
+      BOOST_TEST(head->version == i + i % 2);
+  }
+  // Sets that many streams share have forgotten some by the time that there are more.
+  BOOST_TEST(forgotten < streams / 16);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

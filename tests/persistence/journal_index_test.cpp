@@ -4,6 +4,7 @@
 #include "persistence/samples.hpp"
 #include "support/temporary_directory.hpp"
 
+#include <microlith/persistence/internal/lmdb.hpp>
 #include <microlith/persistence/journal.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -12,6 +13,7 @@
 #include <filesystem>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -150,6 +152,43 @@ BOOST_AUTO_TEST_CASE(merging_in_the_background_loses_nothing_while_others_read) 
       BOOST_TEST((*j->append_of(all[i].id) == append_positions{i + 1, i + 1}));
     for (int s = 0; s < 10; ++s)
       BOOST_TEST(positions_of(*j, "s" + std::to_string(s)).size() == 200U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_event_of_another_stream_is_never_served_whatever_the_index_says) {
+  test::temporary_directory directory;
+  auto options = journal_options{
+      .directory = directory.path(), .merge_threshold = 8, .merge_in_background = false};
+  {
+    auto j = open_journal(options);
+    append_ok(*j, to_stream("a", 1));
+    append_ok(*j, to_stream("b", 1));
+    BOOST_TEST(j->merge_now().has_value());
+  }
+  {
+    // Each stream's first event is the other's.
+    internal::environment index{directory.path() / "index",
+                                {.map_bytes = std::size_t{1} << 24, .max_tables = 128}};
+    internal::lmdb_transaction t{index, internal::lmdb_transaction::access::write};
+    auto run = t.open_table("run.0.0", 0);
+    std::vector<std::pair<bytes, bytes>> entries;
+    {
+      internal::lmdb_cursor cursor{t, run};
+      for (bool more = cursor.move(MDB_FIRST); more; more = cursor.move(MDB_NEXT))
+        entries.push_back({{cursor.key().begin(), cursor.key().end()},
+                           {cursor.value().begin(), cursor.value().end()}});
+    }
+    BOOST_TEST_REQUIRE(entries.size() == 2U);
+    t.put(run, entries[0].first, entries[1].second);
+    t.put(run, entries[1].first, entries[0].second);
+    t.commit();
+  }
+  auto j = open_journal(options);
+  for (const char* stream : {"a", "b"}) {
+    auto read = j->read_stream(stream, 1, {}, [](const record_view&) {});
+    BOOST_TEST_REQUIRE(read.has_error());
+    BOOST_TEST(read.error().text.find("the index beside the journal") != std::string::npos,
+               read.error().text);
   }
 }
 
