@@ -184,6 +184,35 @@ void runtime::actors_part::replay(const envelope& cause, const already_appended&
   }
 }
 
+void runtime::actors_part::deliver(bus_kind kind, envelope&& message) {
+  if (kind == bus_kind::event)
+    append_alone(std::move(message));
+  else
+    bus(kind).deliver(std::move(message));
+}
+
+void runtime::actors_part::append_alone(envelope&& message) {
+  auto made = std::make_unique<append_job>();
+  auto& job = *made;
+  job.cause = message;
+  job.ends_cause = true;
+  if (message.type().kind == message_kind::rejection) {
+    job.rejections.push_back(std::move(message));
+  } else {
+    job.request.id = message.head().id;
+    std::string stream;
+    try {
+      if (auto stream_of = message.type().stream)
+        stream = stream_of(message.body());
+    } catch (...) {
+      failed(message, handler_threw(message, {}, "stream_of: " + current_exception_text()));
+      return;
+    }
+    job.request.events.push_back({std::move(message), std::move(stream)});
+  }
+  append(std::move(made));
+}
+
 void runtime::actors_part::forward(bus_kind kind, envelope message) {
   auto& to = bus(kind);
   if (message.type().kind == message_kind::response) {

@@ -262,6 +262,10 @@ struct runtime::actors_part {
   /// The waits of a command that has been carried out before hear what it caused then.
   void replay(const envelope& cause, const already_appended& before);
 
+  /// Brings an admitted message to its bus; an event to the writer, whom the bus would hand it to.
+  void deliver(bus_kind bus, envelope&& message);
+  /// An event from outside is its own cause and its own append.
+  void append_alone(envelope&& message);
   /// Puts a message that a handler caused on its bus.
   void forward(bus_kind bus, envelope message);
   void append(std::unique_ptr<append_job> job);

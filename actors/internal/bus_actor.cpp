@@ -60,26 +60,7 @@ void carry(bus_self self, envelope&& message, bool was_held = false) {
   auto& state = self->state;
   auto& node = state.node->actors();
   if (state.bus->kind == bus_kind::event) {
-    // An event from outside is its own cause and its own append.
-    auto made = std::make_unique<append_job>();
-    auto& job = *made;
-    job.cause = message;
-    job.ends_cause = true;
-    if (message.type().kind == message_kind::rejection) {
-      job.rejections.push_back(std::move(message));
-    } else {
-      job.request.id = message.head().id;
-      std::string stream;
-      try {
-        if (auto stream_of = message.type().stream)
-          stream = stream_of(message.body());
-      } catch (...) {
-        node.failed(message, handler_threw(message, {}, "stream_of: " + current_exception_text()));
-        return;
-      }
-      job.request.events.push_back({std::move(message), std::move(stream)});
-    }
-    node.append(std::move(made));
+    node.append_alone(std::move(message));
     return;
   }
   const auto* to = state.find(message.type());

@@ -213,7 +213,7 @@ dispatch_result runtime::dispatch(bus_kind bus, envelope message) {
   return admit(*actors_, bus, std::move(message), true, [&](envelope admitted) {
     auto how = actors_->talks->open(admitted.head().correlation, opened_by(admitted));
     if (actors_->begins(admitted, how))
-      actors_->bus(bus).deliver(std::move(admitted));
+      actors_->deliver(bus, std::move(admitted));
   });
 }
 
@@ -250,7 +250,7 @@ void runtime::dispatch_and_wait(bus_kind bus, envelope message, wait_spec spec,
   auto sent = admit(node, bus, std::move(message), !is_private, [&](envelope admitted) {
     auto how = node.talks->wait(std::move(wait), now, opened_by(admitted));
     if (node.begins(admitted, how))
-      node.bus(bus).deliver(std::move(admitted));
+      node.deliver(bus, std::move(admitted));
   });
   if (!wait)
     return;

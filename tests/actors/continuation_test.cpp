@@ -206,8 +206,9 @@ BOOST_AUTO_TEST_CASE(events_of_a_continuation_follow_those_of_the_handler) {
                      .value();
   std::uint64_t durable_then = 0;
   auto other = node.commands()
-                   .subscribe<other_work>(
-                       [&](const other_work&) { durable_then = node->journal().last_position(); })
+                   .subscribe<other_work>([&](const other_work&) {
+                     durable_then = node.worker().journal().last_position();
+                   })
                    .value();
   auto done = node.commands().dispatch_and_wait<accepted>(work{1});
   BOOST_TEST(answered<accepted>(done).position == 2U);

@@ -336,7 +336,7 @@ BOOST_AUTO_TEST_CASE(the_window_bounds_what_is_in_flight) {
   BOOST_TEST(begun == 4U);
   BOOST_TEST(state(node, "test.waits").in_flight == 4U);
   BOOST_TEST(state(node, "test.waits").lag == 10U);
-  // A wait is served where its handler is, or where the message began or came by.
+  // A deliverer's wait is served where it is, or where the message began or came by.
   BOOST_TEST(node.worker()
                  .events()
                  .dispatch(correlated_in(events[0].correlation, work_done{}))

@@ -301,6 +301,7 @@ void cluster::lost(const std::string& name, const std::string& why) {
     std::lock_guard lock{forwarded_mutex_};
     for (auto next = forwarded_.begin(); next != forwarded_.end();) {
       if (next->second.to == at) {
+        forget_conversation_of(next->first, next->second.message);
         unanswered.push_back(std::move(next->second.message));
         next = forwarded_.erase(next);
       } else {

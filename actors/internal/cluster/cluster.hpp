@@ -98,6 +98,9 @@ class cluster final : public link_events, public remote_reader, private move_act
   void carry(envelope&& message, bool was_held);
   /// Tells the other nodes that it came by.
   void pass_on(const envelope& message, const envelope_head& along);
+  /// A message that others dispatched in a conversation has passed here: handlers on other nodes
+  /// that work on what was sent there in that conversation may wait for it.
+  void pass_to_open_work(const envelope& message);
   /// The same, and to the subscribers of all nodes. The writer's, who says when that was all.
   void publish(const envelope& message);
   void published_all();
@@ -170,6 +173,8 @@ class cluster final : public link_events, public remote_reader, private move_act
   void take_read(peer& from, wire::read&& question);
   void take_page(wire::page&& said);
   void take_outcome(wire::append_outcome&& said);
+  /// Under `forwarded_mutex_`.
+  void forget_conversation_of(std::uint64_t ticket, const envelope& message);
   void end_forwarded(std::uint64_t ticket, const std::function<void(const envelope&)>& end);
   void answer_read(peer& to, const wire::read& question);
   [[nodiscard]] result<wire::store_answer, storage_error> answer_store(
@@ -327,6 +332,7 @@ class cluster final : public link_events, public remote_reader, private move_act
 
   mutable std::mutex forwarded_mutex_;
   std::unordered_map<std::uint64_t, forwarded_message> forwarded_;
+  std::unordered_multimap<correlation_id, std::uint64_t> forwarded_in_;  ///< tickets
   std::atomic<std::size_t> forwarded_count_{0};
   std::atomic<std::size_t> handling_{0};
   std::atomic<std::uint64_t> last_ticket_{0};

@@ -53,9 +53,12 @@ void succeeded(runtime::actors_part& node, append_job& job, const appended& done
     event.stream_version = i < stream_versions.size() ? stream_versions[i] : 0;
     // The node that has the journal tells everybody else.
     node.talks->pass(event, now);
+    node.others->pass_to_open_work(event);
   }
-  for (const auto& rejection : job.rejections)
+  for (const auto& rejection : job.rejections) {
     node.talks->pass(rejection, now);
+    node.others->pass_to_open_work(rejection);
+  }
   if (job.progress && done.last_position != 0)
     job.progress->position.store(done.last_position);
   for (auto& each : job.then_send)

@@ -87,6 +87,7 @@ void cluster::carry(envelope&& message, bool was_held) {
   {
     std::lock_guard lock{forwarded_mutex_};
     forwarded_.emplace(ticket, forwarded_message{to, message});
+    forwarded_in_.emplace(message.head().correlation, ticket);
     forwarded_count_.store(forwarded_.size(), std::memory_order_release);
   }
   auto how = frame.size() > wire::max_frame_bytes ? sent::overloaded : offer(*to, frame);
@@ -107,6 +108,44 @@ void cluster::carry(envelope&& message, bool was_held) {
   });
 }
 
+void cluster::forget_conversation_of(std::uint64_t ticket, const envelope& message) {
+  auto [at, end] = forwarded_in_.equal_range(message.head().correlation);
+  while (at != end && at->second != ticket)
+    ++at;
+  if (at != end)
+    forwarded_in_.erase(at);
+}
+
+void cluster::pass_to_open_work(const envelope& message) {
+  if (forwarded_count_.load(std::memory_order_acquire) == 0)
+    return;
+  const auto& head = message.head();
+  std::vector<peer*> to;
+  {
+    std::lock_guard lock{forwarded_mutex_};
+    auto [at, end] = forwarded_in_.equal_range(head.correlation);
+    for (; at != end; ++at) {
+      const auto& open = forwarded_.at(at->second);
+      // What it has caused itself its node knows of.
+      if (open.message.head().root != head.root &&
+          std::find(to.begin(), to.end(), open.to) == to.end())
+        to.push_back(open.to);
+    }
+  }
+  // Never back to where it has been, so that it comes to an end.
+  for (auto* been : path_of(head))
+    std::erase(to, been);
+  if (to.empty())
+    return;
+  auto frame = frame_of(message, wire::use::pass, 0);
+  for (auto* each : to) {
+    if (!message.type().holds_secret || each->carries_secrets)
+      deliver(*each, frame);
+  }
+  if (message.type().holds_secret)
+    wipe(frame.data(), frame.size());
+}
+
 void cluster::end_forwarded(std::uint64_t ticket, const std::function<void(const envelope&)>& end) {
   forwarded_message ended;
   {
@@ -115,6 +154,7 @@ void cluster::end_forwarded(std::uint64_t ticket, const std::function<void(const
     if (at == forwarded_.end())
       return;
     ended = std::move(at->second);
+    forget_conversation_of(ticket, ended.message);
     forwarded_.erase(at);
     forwarded_count_.store(forwarded_.size(), std::memory_order_release);
   }
@@ -203,6 +243,7 @@ void cluster::publish(const envelope& message) {
   const auto& type = message.type();
   const auto& head = message.head();
   const auto& as = published_as(type);
+  pass_to_open_work(message);
   auto path = path_of(head);
   if (path.empty() && as.wanting.empty())
     return;
@@ -303,8 +344,10 @@ void cluster::take_message(peer& from, wire::message& said) {
     bus.deliver(std::move(*message));
     return;
   }
-  if ((said.use & wire::use::pass) != 0)
+  if ((said.use & wire::use::pass) != 0) {
     node.talks->pass(*message, node.now());
+    pass_to_open_work(*message);
+  }
   if ((said.use & wire::use::subscribe) != 0)
     from.published.push_back(std::move(*message));
 }

@@ -287,7 +287,8 @@ void link_engine::pump(link_peer& peer) {
   auto* at = find(peer.connection());
   if (!at)
     return;
-  link_bytes out;
+  auto& out = frames_;
+  out.clear();
   while (at->unwritten_bytes + out.size() < max_unwritten_bytes && session->write_data(out)) {
   }
   if (out.empty() && session->owes_acknowledgement())

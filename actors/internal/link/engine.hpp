@@ -95,6 +95,7 @@ class link_engine {
   link_time report_again_at_ = link_time::min();
   link_bytes plain_;
   link_bytes cipher_;
+  link_bytes frames_;  // on their way out; keeps its memory
 };
 
 }  // namespace microlith::internal

@@ -23,7 +23,7 @@ class outbox {
     bool wake = false;  ///< the links' thread does not know yet that something waits
   };
   [[nodiscard]] put_result put(std::span<const std::byte> message) { return put(message, 0); }
-  /// The same where others follow at once: nobody is to be woken before a frame is full.
+  /// The same where others follow at once: it waits until a frame is full.
   [[nodiscard]] put_result put_with_more(std::span<const std::byte> message) {
     return put(message, batch_bytes);
   }
@@ -37,7 +37,7 @@ class outbox {
   void shut();
   /// Links' thread: those that were taken are gone, too.
   void drop();
-  /// Links' thread: what waits, as records.
+  /// Links' thread: what waits, as records; nothing where more is to follow.
   [[nodiscard]] link_bytes take();
   /// Links' thread: bytes of records that the peer has acknowledged.
   void release(std::size_t size_bytes);
@@ -50,12 +50,13 @@ class outbox {
   }
 
  private:
-  [[nodiscard]] put_result put(std::span<const std::byte> message, std::size_t wake_bytes);
+  [[nodiscard]] put_result put(std::span<const std::byte> message, std::size_t due_bytes);
 
   const std::size_t max_kept_bytes_;
   mutable std::mutex mutex_;
   bool open_ = false;
   bool woken_ = false;
+  bool due_ = false;  ///< what waits is to leave
   std::size_t kept_bytes_ = 0;
   link_bytes waiting_;
   link_status status_;

@@ -310,6 +310,33 @@ BOOST_AUTO_TEST_CASE(what_a_component_waits_for_comes_back_to_it_while_it_moves)
   }
 }
 
+BOOST_AUTO_TEST_CASE(what_was_under_way_to_the_old_place_is_sent_on) {
+  component here{"test.here"};
+  here.serves<visit>([](const visit& v, context& ctx) { ctx.dispatch(visited{v.number}); });
+  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.here"}}, {"c", {}}}};
+  for (const char* name : {"a", "b", "c"})
+    nodes.start(name, {here});
+  calling_operator tool{nodes};
+  std::optional<wire::message> said;
+  nodes.network->on_send = [&](const std::string& from, const std::string& to,
+                               std::span<const std::byte> message) {
+    if (from == "c" && to == "b" && message.front() == static_cast<std::byte>(wire::kind::message))
+      said = decode<wire::message>(message.subspan(1)).value();
+  };
+  auto visiting = nodes["c"].commands().dispatch_and_wait<visited>(visit{1});
+  BOOST_TEST(!visiting.failed());
+  nodes.network->on_send = nullptr;
+  BOOST_REQUIRE(said.has_value());
+  BOOST_TEST(tool.move("test.here", "a") == "");
+  // As if c had not heard of it then.
+  said->envelope.id = said->envelope.root = message_id::make();
+  auto before = nodes["a"].journal().last_position();
+  nodes.network->inject("c", "b", wire::frame(wire::kind::message, *said));
+  nodes.run();
+  BOOST_TEST(nodes["a"].journal().last_position() == before + 1);
+  BOOST_TEST(nodes.open_ends() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(what_listens_appends_nothing_any_more_once_it_has_left) {
   component listening{"test.listening"};
   listening.on<account_opened>(

@@ -289,8 +289,10 @@ BOOST_AUTO_TEST_CASE(what_more_follows_wakes_nobody_before_a_frame_is_full) {
   outbox box{"b", "127.0.0.1:1", 1 << 20};
   box.open(true);
   link_bytes message(batch_bytes / 4);
-  for (int i = 0; i < 3; ++i)
+  for (int i = 0; i < 3; ++i) {
     BOOST_TEST(!box.put_with_more(message).wake);
+    BOOST_TEST(box.take().empty());
+  }
   BOOST_TEST(box.put_with_more(message).wake);
   BOOST_TEST(!box.let_go());
   BOOST_TEST(box.take().size() > batch_bytes);
