@@ -83,6 +83,10 @@ class mapper {
         auto large = number<std::uint64_t>(value) * page_bytes_;
         add(large, 8, name + ": large value");
         add(large + 10, page_head_bytes - 10 + value_bytes, name + ": large value");
+      } else if (name == "free") {
+        // By which commit pages were freed means nothing when nobody reads any more.
+        add(node, 8, what);
+        add(value, value_bytes, what);
       } else {
         add(node, 8 + key_bytes + value_bytes, what);
       }
