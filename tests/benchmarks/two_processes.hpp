@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstring>
 #include <deque>
+#include <mutex>
 #include <new>
 
 namespace bench {
@@ -25,26 +26,36 @@ struct shared_page {
   std::atomic<std::uint64_t> received{0};
   std::int64_t at_ns[slots]{};
   char address[256]{};
+  std::uint64_t subscribers = 1;  // in the child
 
-  /// The child has received the next one.
+  /// A subscriber in the child has received one; the next one is received when so many have come as
+  /// there are subscribers. Any thread of the child.
   void receive() {
+    std::lock_guard lock{mutex};
+    if (++deliveries % subscribers != 0)
+      return;
     auto number = received.load(std::memory_order_relaxed);
     at_ns[number % slots] = steady::now().time_since_epoch().count();
     received.store(number + 1, std::memory_order_release);
   }
   void set_ready() { ready.store(1, std::memory_order_release); }
+
+  // The child's.
+  std::mutex mutex;
+  std::uint64_t deliveries = 0;
 };
 
 class second_process {
  public:
   /// `child(page)` runs there and is killed in the end.
   template <class Child>
-  explicit second_process(Child child) {
+  explicit second_process(const arguments& from, Child child) {
     void* memory = ::mmap(nullptr, sizeof(shared_page), PROT_READ | PROT_WRITE,
                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
       give_up("shared memory", std::strerror(errno));
     page = new (memory) shared_page;
+    page->subscribers = from.count("subscribers", 1);
     pid_ = ::fork();
     if (pid_ < 0)
       give_up("fork", std::strerror(errno));
@@ -77,7 +88,7 @@ class second_process {
 };
 
 /// Sends what is due with `send(number)`, then `flush()`; an operation ends when the child has
-/// received it, in the order in which they were sent.
+/// received it as often as it has subscribers, in the order in which they were sent.
 template <class Send, class Flush>
 void fan_out(const arguments& from, shared_page& page, const std::string& sync, Send send,
              Flush flush) {

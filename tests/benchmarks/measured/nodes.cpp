@@ -1,5 +1,6 @@
 // Two processes over loopback: a question and its answer (`ask`), or events of 200 bytes from one
-// to the other (`fan_out`). Two nodes of a cluster, or CAF's remote actors.
+// to one or several subscribers in the other (`fan_out`). Two nodes of a cluster, or CAF's remote
+// actors.
 
 #include "../journal_samples.hpp"
 #include "../samples.hpp"
@@ -11,6 +12,8 @@
 #include <caf/io/all.hpp>
 #include <netinet/in.h>
 #include <sys/socket.h>
+
+#include <sstream>
 
 namespace {
 
@@ -57,14 +60,17 @@ void with_nodes(const arguments& from) {
       << "[nodes.a]\nlisten = '127.0.0.1:" << free_port()
       << "'\nhosts = ['journal', 'bench.asking']\n[nodes.b]\nlisten = '127.0.0.1:" << free_port()
       << "'\nhosts = ['bench.answering']\n";
-  second_process other{[&](shared_page& page) {
-    auto b = start("b", directory);
-    auto listening = b.events().subscribe<item_added_event>(
-        [&page](const item_added_event&) { page.receive(); }, {.max_pending = 1'000'000});
-    page.set_ready();
-    for (;;)
-      ::pause();
-  }};
+  second_process other{
+      from, [&](shared_page& page) {
+        auto b = start("b", directory);
+        std::vector<microlith::subscription> listening;
+        for (std::uint64_t i = 0; i < page.subscribers; ++i)
+          listening.push_back(b.events().subscribe<item_added_event>(
+              [&page](const item_added_event&) { page.receive(); }, {.max_pending = 1'000'000}));
+        page.set_ready();
+        for (;;)
+          ::pause();
+      }};
   other.wait_until_ready();
   auto a = start("a", directory);
   for (auto limit = steady::now() + 20s;; std::this_thread::sleep_for(1ms)) {
@@ -113,36 +119,48 @@ struct configuration : caf::actor_system_config {
 };
 
 void with_caf(const arguments& from) {
-  second_process other{[](shared_page& page) {
-    configuration config;
-    caf::actor_system system{config};
-    auto serves = system.spawn([&page]() -> caf::behavior {
-      return {[](std::uint64_t number) { return number; },
-              [&page](const std::string&) { page.receive(); }};
-    });
-    auto port = system.middleman().publish(serves, 0, "127.0.0.1");
-    if (!port)
-      give_up("publish", "no port");
-    std::snprintf(page.address, sizeof page.address, "%u", unsigned{*port});
-    page.set_ready();
-    for (;;)
-      ::pause();
-  }};
+  second_process other{from, [](shared_page& page) {
+                         configuration config;
+                         caf::actor_system system{config};
+                         std::string ports;
+                         for (std::uint64_t i = 0; i < page.subscribers; ++i) {
+                           auto serves = system.spawn([&page]() -> caf::behavior {
+                             return {[](std::uint64_t number) { return number; },
+                                     [&page](const std::string&) { page.receive(); }};
+                           });
+                           auto port = system.middleman().publish(serves, 0, "127.0.0.1");
+                           if (!port)
+                             give_up("publish", "no port");
+                           ports += std::to_string(*port) + ' ';
+                         }
+                         std::snprintf(page.address, sizeof page.address, "%s", ports.c_str());
+                         page.set_ready();
+                         for (;;)
+                           ::pause();
+                       }};
   other.wait_until_ready();
   configuration config;
   caf::actor_system system{config};
-  auto remote = system.middleman().remote_actor(
-      "127.0.0.1", static_cast<std::uint16_t>(std::atoi(other.page->address)));
-  if (!remote)
-    give_up("connect", "no remote actor");
+  std::vector<caf::actor> remotes;
+  std::istringstream ports{other.page->address};
+  for (std::uint16_t port = 0; ports >> port;) {
+    auto remote = system.middleman().remote_actor("127.0.0.1", port);
+    if (!remote)
+      give_up("connect", "no remote actor");
+    remotes.push_back(std::move(*remote));
+  }
   if (from.text("what") == "fan_out") {
     const std::string text(record_bytes, 'x');
     fan_out(
         from, *other.page, "nothing is stored",
-        [&](std::uint64_t) { caf::anon_send(*remote, text); }, [] {});
+        [&](std::uint64_t) {
+          for (const auto& each : remotes)
+            caf::anon_send(each, text);
+        },
+        [] {});
   } else {
     shared_load* current = nullptr;
-    auto to = *remote;
+    auto to = remotes.front();
     auto client = system.spawn([&current, to](caf::event_based_actor* self) -> caf::behavior {
       return {[&current, to, self](std::uint64_t number, std::int64_t due_ns) {
         self->request(to, caf::infinite, number).then([&current, due_ns](std::uint64_t) {

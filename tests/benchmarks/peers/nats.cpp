@@ -136,22 +136,27 @@ void append(const arguments& from) {
 
 /// The same between two processes, and events from one to the other.
 void nodes(const arguments& from) {
-  second_process other{[&](shared_page& page) {
-    auto* c = connect(from);
-    natsSubscription* subscription = nullptr;
-    check(natsConnection_Subscribe(&subscription, c, "bench.ping", answer, nullptr), "subscribe");
-    check(natsSubscription_SetPendingLimits(subscription, -1, -1), "subscribe");
-    auto receive = [](natsConnection*, natsSubscription*, natsMsg* message, void* to) {
-      static_cast<shared_page*>(to)->receive();
-      natsMsg_Destroy(message);
-    };
-    check(natsConnection_Subscribe(&subscription, c, "bench.events", receive, &page), "subscribe");
-    check(natsSubscription_SetPendingLimits(subscription, -1, -1), "subscribe");
-    check(natsConnection_Flush(c), "flush");
-    page.set_ready();
-    for (;;)
-      ::pause();
-  }};
+  second_process other{
+      from, [&](shared_page& page) {
+        auto* c = connect(from);
+        natsSubscription* subscription = nullptr;
+        check(natsConnection_Subscribe(&subscription, c, "bench.ping", answer, nullptr),
+              "subscribe");
+        check(natsSubscription_SetPendingLimits(subscription, -1, -1), "subscribe");
+        auto receive = [](natsConnection*, natsSubscription*, natsMsg* message, void* to) {
+          static_cast<shared_page*>(to)->receive();
+          natsMsg_Destroy(message);
+        };
+        for (std::uint64_t i = 0; i < page.subscribers; ++i) {
+          check(natsConnection_Subscribe(&subscription, c, "bench.events", receive, &page),
+                "subscribe");
+          check(natsSubscription_SetPendingLimits(subscription, -1, -1), "subscribe");
+        }
+        check(natsConnection_Flush(c), "flush");
+        page.set_ready();
+        for (;;)
+          ::pause();
+      }};
   other.wait_until_ready();
   if (from.text("what") != "fan_out") {
     correlated asking{from, "bench.ping", 8, "nothing is stored"};

@@ -151,12 +151,14 @@ void serve(const arguments& from, shared_page& page) {
   amqp_exchange_declare(on.c, 1, amqp_cstring_bytes("bench.events"), amqp_cstring_bytes("fanout"),
                         0, 0, 0, 0, amqp_empty_table);
   check(amqp_get_rpc_reply(on.c), "declare an exchange");
-  auto events = declare_own_queue(on);
-  amqp_queue_bind(on.c, 1, events, amqp_cstring_bytes("bench.events"), amqp_empty_bytes,
-                  amqp_empty_table);
-  check(amqp_get_rpc_reply(on.c), "bind");
   consume(on, questions);
-  consume(on, events);
+  for (std::uint64_t i = 0; i < page.subscribers; ++i) {
+    auto events = declare_own_queue(on);
+    amqp_queue_bind(on.c, 1, events, amqp_cstring_bytes("bench.events"), amqp_empty_bytes,
+                    amqp_empty_table);
+    check(amqp_get_rpc_reply(on.c), "bind");
+    consume(on, events);
+  }
   page.set_ready();
   for (;;) {
     amqp_envelope_t message;
@@ -201,7 +203,7 @@ void ask(const arguments& from, shared_page& page) {
 }
 
 void nodes(const arguments& from) {
-  second_process other{[&](shared_page& page) { serve(from, page); }};
+  second_process other{from, [&](shared_page& page) { serve(from, page); }};
   other.wait_until_ready();
   if (from.text("what") != "fan_out") {
     ask(from, *other.page);

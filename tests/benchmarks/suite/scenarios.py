@@ -246,19 +246,24 @@ NODES = Scenario(
     key="nodes",
     title="Two nodes",
     says="Two processes over loopback: a question and its answer, and events of 200 bytes from "
-    "one process to a subscriber in the other. Ours are two nodes of a cluster; an event is "
-    "durable in the journal before it is sent, the others store nothing. NATS and RabbitMQ "
-    "have their server in between.",
+    "one process to a subscriber in the other, or to four. Ours are two nodes of a cluster; an "
+    "event is durable in the journal before it is sent, the others store nothing. With bare CAF "
+    "whoever sends knows the subscribers and sends to each. NATS and RabbitMQ have their server "
+    "in between.",
     subjects=tuple(
         Subject(
             f"{name}, {what}",
             program,
-            (*arguments, "--what", key),
+            (*arguments, "--what", key, "--subscribers", subscribers),
             server=server,
             ours=not peer,
             expected_s=0.3,
         )
-        for key, what in (("ask", "ask"), ("fan_out", "events"))
+        for key, what, subscribers in (
+            ("ask", "ask", "1"),
+            ("fan_out", "events", "1"),
+            ("fan_out", "events to four", "4"),
+        )
         for name, program, arguments, server, peer in (
             ("Microlith", "measured_nodes", ("--subject", "microlith"), None, False),
             ("bare CAF", "measured_nodes", ("--subject", "caf"), None, True),
@@ -269,7 +274,10 @@ NODES = Scenario(
     points=in_flight(1, 64, 1024) + at_rates(1_000, 10_000, 50_000),
     tables=(THROUGHPUT, LATENCY),
     reference="Microlith, ask",
-    references=(("events", "Microlith, events"),),
+    references=(
+        ("events to four", "Microlith, events to four"),
+        ("events", "Microlith, events"),
+    ),
 )
 
 FOOTPRINT = Scenario(
