@@ -340,7 +340,18 @@ void gateway::logout(http::request request, http::responder respond) {
               self->find_user(*sid, outcome.position, respond,
                               [gone, respond](const auto&) { respond(gone); });
             },
-            [&](const accepted&) { respond(gone); },
+            [&](const accepted&) {
+              // Nobody is signed in any more. Where the answer to an earlier sign-out was lost, the
+              // rows may not tell so yet, and the next request would be wrong.
+              self->find_user(*sid, 0, respond, [gone, respond](const auto& user) {
+                if (!user)
+                  return respond(gone);
+                fail(respond, {.kind = failure_kind::unreachable,
+                               .certainty = microlith::certainty::unknown,
+                               .text = "the rows do not show yet that the user has signed out",
+                               .message = {}});
+              });
+            },
             [&](const failure& why) { fail(respond, why); });
       }));
 }

@@ -152,6 +152,25 @@ BOOST_AUTO_TEST_CASE(what_has_no_answer_within_the_limit_has_timed_out) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_second_sign_out_is_not_said_to_be_done_before_the_rows_say_so) {
+  // The first one is done already, and its answer was lost.
+  microlith::component commands{"auth.commands"};
+  commands.serves<logout_command>([](const logout_command&, microlith::context&) {});
+  std::atomic<bool> lags{true};
+  microlith::component queries{"auth.queries"};
+  queries.answers<current_user_request>([&](const current_user_request&) {
+    return lags ? current_user_response{signed_in_user{.email = "alice@example.org"}}
+                : current_user_response{};
+  });
+  site site{{}, {commands, queries}};
+  const std::string cookie = "Cookie: auth_token=" + make_token();
+  auto early = site.post("/api/logout", {}, {cookie});
+  BOOST_TEST(early.status == 503);
+  BOOST_TEST(!early.header("retry-after").empty());
+  lags = false;
+  BOOST_TEST(site.post("/api/logout", {}, {cookie}).status == 204);
+}
+
 BOOST_AUTO_TEST_CASE(where_nobody_serves_it_is_unavailable_at_once) {
   site site{{.registration_limit = 0}, {queries_component()}};
   auto response = site.post("/api/register", alice);
