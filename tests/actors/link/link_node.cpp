@@ -48,7 +48,11 @@ class teller final : public link_events {
     tell("interrupted " + peer);
   }
   void resumed(const std::string& peer) override { tell("resumed " + peer); }
-  void lost(const std::string& peer, const std::string&) override { tell("lost " + peer); }
+  void lost(const std::string& peer, const std::string&) override {
+    std::lock_guard lock{mutex};
+    next_said.erase(peer);
+    tell("lost " + peer);
+  }
 
   static void tell(const std::string& line) {
     std::printf("%s\n", line.c_str());
@@ -56,7 +60,7 @@ class teller final : public link_events {
   }
 
   std::mutex mutex;
-  std::map<std::string, std::uint64_t> next_said;
+  std::map<std::string, std::uint64_t> next_said;  // of peers that are joined
   std::map<std::string, std::uint64_t> next_heard;
 };
 
@@ -84,7 +88,6 @@ int main(int argc, char** argv) {
     auto equals = peer.find('=');
     options.peers.push_back({peer.substr(0, equals), peer.substr(equals + 1)});
   }
-  auto peers = options.peers;
   configuration config;
   caf::actor_system system{config};
   teller events;
@@ -97,13 +100,15 @@ int main(int argc, char** argv) {
   teller::tell("listening " + links->listening_at());
   links->start(events);
   while (true) {
-    for (const auto& peer : peers) {
-      // One at a time with `joined`, so that numbers begin anew with it.
+    {
+      // One at a time with `joined`, so that numbers begin anew with it. A link takes messages a
+      // moment earlier already: they would be said twice.
       std::lock_guard lock{events.mutex};
-      auto& next = events.next_said[peer.name];
-      std::byte message[200]{};
-      std::memcpy(message, &next, sizeof next);
-      next += links->send(peer.name, message) == sent::taken ? 1U : 0U;
+      for (auto& [peer, next] : events.next_said) {
+        std::byte message[200]{};
+        std::memcpy(message, &next, sizeof next);
+        next += links->send(peer, message) == sent::taken ? 1U : 0U;
+      }
     }
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
