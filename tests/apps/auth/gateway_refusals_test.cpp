@@ -11,6 +11,24 @@ using namespace auth;
 using namespace auth::test;
 using namespace std::chrono_literals;
 
+namespace {
+
+// They serve everything, and nobody ever hears of it.
+std::vector<microlith::component> silent_components() {
+  auto never = [](const auto&, microlith::context& ctx) {
+    ctx.wait_for<user_registered_event>(1min).then([](const user_registered_event&) {},
+                                                   [](const microlith::failure&) {});
+  };
+  microlith::component commands{"auth.commands"};
+  commands.serves<register_command>(never).serves<claim_idempotency_key_command>(never);
+  commands.serves<login_command>(never).serves<logout_command>(never);
+  microlith::component queries{"auth.queries"};
+  queries.answers<current_user_request>(never);
+  return {commands, queries};
+}
+
+}  // namespace
+
 BOOST_AUTO_TEST_SUITE(gateway_refusals)
 
 BOOST_AUTO_TEST_CASE(guesses_are_limited_and_told_when_to_try_again) {
@@ -121,33 +139,41 @@ BOOST_AUTO_TEST_CASE(a_registration_whose_append_fails_never_shows) {
 
 BOOST_AUTO_TEST_CASE(what_has_no_answer_within_the_limit_has_timed_out) {
   BOOST_TEST((gateway_options{}.answer_limit == 5s));
+  const http::header cookie{"Cookie", "auth_token=" + make_token()};
+  const struct {
+    const char* method;
+    const char* path;
+    std::vector<http::header> headers;
+  } requests[]{
+      {"POST", "/api/register", {}},       {"POST", "/api/register", {{"Idempotency-Key", "one"}}},
+      {"POST", "/api/register", {cookie}}, {"POST", "/api/login", {}},
+      {"POST", "/api/logout", {cookie}},   {"GET", "/api/me", {cookie}}};
   for (auto limit : {gateway_options{}.answer_limit, 700ms}) {
-    microlith::component silent{"auth.commands"};
-    silent.serves<register_command>([](const register_command&, microlith::context& ctx) {
-      // Nobody ever says so.
-      ctx.wait_for<user_registered_event>(1min).then([](const user_registered_event&) {},
-                                                     [](const microlith::failure&) {});
-    });
-    microlith::test::running_node node{{silent}};
+    microlith::test::running_node node{silent_components()};
     http::router router{{}};
     std::make_shared<auth::gateway>(
         node.commands(), node.queries(), http_key::make(), [] { return std::string{}; },
         [](const std::function<void()>& run) { run(); }, gateway_options{.answer_limit = limit})
         ->add_routes(router);
-    std::optional<http::reply> reply;
-    router({.method = "POST",
-            .target = "/api/register",
-            .headers = {{"Host", "localhost"}, {"Content-Type", "application/json"}},
-            .body = alice,
-            .peer = http::ip_address::parse("127.0.0.1").value(),
-            .local = http::ip_address::parse("127.0.0.1").value()},
-           http::responder{[&](http::reply said, std::string_view) { reply = std::move(said); }});
-    node->advance(limit - 1ms);
-    BOOST_TEST(!reply.has_value());
-    node->advance(1ms);
-    BOOST_TEST_REQUIRE(reply.has_value());
-    BOOST_TEST(reply->status == 504);
-    BOOST_TEST(reply->body == error("timeout"));
+    for (const auto& asked : requests) {
+      http::request request{.method = asked.method,
+                            .target = asked.path,
+                            .headers = asked.headers,
+                            .body = alice,
+                            .peer = http::ip_address::parse("127.0.0.1").value(),
+                            .local = http::ip_address::parse("127.0.0.1").value()};
+      request.headers.push_back({"Host", "localhost"});
+      request.headers.push_back({"Content-Type", "application/json"});
+      std::optional<http::reply> reply;
+      router(std::move(request),
+             http::responder{[&](http::reply said, std::string_view) { reply = std::move(said); }});
+      node->advance(limit - 1ms);
+      BOOST_TEST(!reply.has_value(), asked.path);
+      node->advance(1ms);
+      BOOST_TEST_REQUIRE(reply.has_value(), asked.path);
+      BOOST_TEST(reply->status == 504, asked.path);
+      BOOST_TEST(reply->body == error("timeout"), asked.path);
+    }
     node->advance(1min);
   }
 }
