@@ -16,7 +16,7 @@ BOOST_AUTO_TEST_SUITE(node)
 
 BOOST_AUTO_TEST_CASE(what_was_admitted_is_done_before_the_node_has_stopped) {
   for (unsigned threads : {1u, 2u}) {
-    running_node node{{accounts()}, test::on_threads(threads)};
+    running_node node{{accounts()}, {.threads = threads, .drain = test::stuck_after}};
     test::seen<bool> ended_well;
     for (int i = 0; i < 500; ++i)
       node.commands().dispatch_and_wait<account_opened>(
@@ -30,7 +30,7 @@ BOOST_AUTO_TEST_CASE(what_was_admitted_is_done_before_the_node_has_stopped) {
 }
 
 BOOST_AUTO_TEST_CASE(a_conversation_that_runs_is_drained) {
-  running_node node{{worker()}, test::on_threads()};
+  running_node node{{worker()}, {.threads = 2, .drain = test::stuck_after}};
   auto handler = node.commands()
                      .subscribe<other_work>([](const other_work& c, context& ctx) {
                        if (c.number == 0)

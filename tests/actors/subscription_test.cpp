@@ -60,7 +60,6 @@ BOOST_AUTO_TEST_CASE(what_is_on_its_way_to_a_handler_still_reaches_it) {
     test::seen<std::int64_t> done;
     auto handler =
         node.commands().subscribe<work>([&](const work& c) { done.add(c.number); }).value();
-    std::vector<std::optional<answer<accepted>>> ends(20);
     test::seen<failure_kind> failed;
     test::seen<int> ended;
     for (int i = 0; i < 20; ++i)

@@ -1,13 +1,8 @@
 #include "crash/soak_cluster.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <fstream>
-#include <random>
 #include <stdexcept>
 
 namespace microlith::test {
@@ -21,31 +16,6 @@ constexpr std::array<const char*, soak_cluster::size> hosts{
 constexpr int silence_ms = 600;
 constexpr int lost_after_ms = 2'000;
 
-// Below those that the system gives to connections: a node that is dead for a moment must find
-// its port free.
-std::uint16_t free_port() {
-  constexpr int first = 12'000;
-  constexpr int count = 20'000;
-  static std::mt19937 random{std::random_device{}()};
-  for (int i = 0; i < count; ++i) {
-    int made = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    auto port = static_cast<std::uint16_t>(first + static_cast<int>(random() % count));
-    address.sin_port = htons(port);
-    bool is_free = ::bind(made, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-    ::close(made);
-    if (is_free)
-      return port;
-  }
-  throw std::runtime_error{"no port is free"};
-}
-
-std::string loopback(std::uint16_t port) {
-  return "127.0.0.1:" + std::to_string(port);
-}
-
 std::string ended_wrongly(std::size_t node, const child_process::ending& how) {
   return std::string{"node "} + soak_cluster::names[node] + " ended by itself, with " +
          (how.signal != 0 ? "signal " + std::to_string(how.signal)
@@ -57,12 +27,8 @@ std::string ended_wrongly(std::size_t node, const child_process::ending& how) {
 
 soak_cluster::soak_cluster(std::filesystem::path directory, bool with_tls)
     : directory_{std::move(directory)} {
-  for (std::size_t node = 0; node < size; ++node) {
-    link_ports_[node] = free_port();
-    http_ports_[node] = free_port();
-  }
   for (std::size_t pair = 0; pair < size; ++pair)
-    proxies_[pair] = std::make_unique<link_proxy>(loopback(link_ports_[pairs[pair][1]]));
+    proxies_[pair] = std::make_unique<link_proxy>(link_ports_[pairs[pair][1]].address());
   write_files(with_tls);
 }
 
@@ -73,7 +39,7 @@ void soak_cluster::write_files(bool with_tls) const {
     if (!with_tls)
       file << "secret = \"cluster.secret\"\n";
     for (std::size_t node = 0; node < size; ++node) {
-      auto listen = loopback(link_ports_[node]);
+      auto listen = link_ports_[node].address();
       for (std::size_t pair = 0; pair < size; ++pair) {
         if (pairs[pair][0] == self && pairs[pair][1] == node)
           listen = proxies_[pair]->address();
@@ -110,7 +76,7 @@ std::string soak_cluster::start(std::size_t node) {
       "--registration-limit", "0",
       // Clients say where they come from.
       "--trust-proxy", "127.0.0.1", "--public-metrics", "--log-level", "warning",
-      node == gateway_node ? "--http" : "--status-http", loopback(http_ports_[node])};
+      node == gateway_node ? "--http" : "--status-http", http_ports_[node].address()};
   auto& process = processes_[node];
   process = std::make_unique<child_process>(AUTH_NODE, arguments);
   auto line = process->read_line();

@@ -7,6 +7,7 @@
 
 #include "actors/link/link_proxy.hpp"
 #include "support/child_process.hpp"
+#include "support/reserved_port.hpp"
 
 #include <array>
 #include <cstdint>
@@ -43,15 +44,15 @@ class soak_cluster {
   void hold(std::size_t pair, link_proxy::direction way, bool on);
 
   /// Of HTTP. A node that has no gateway serves its status.
-  [[nodiscard]] std::uint16_t port(std::size_t node) const { return http_ports_[node]; }
+  [[nodiscard]] std::uint16_t port(std::size_t node) const { return http_ports_[node].number(); }
   [[nodiscard]] std::filesystem::path data(std::size_t node) const;
 
  private:
   void write_files(bool with_tls) const;
 
   std::filesystem::path directory_;
-  std::array<std::uint16_t, size> link_ports_{};
-  std::array<std::uint16_t, size> http_ports_{};
+  std::array<reserved_port, size> link_ports_;
+  std::array<reserved_port, size> http_ports_;
   std::array<std::unique_ptr<link_proxy>, size> proxies_;
   // Gone before the proxies: one that is frozen takes nothing from its proxy.
   std::array<std::unique_ptr<child_process>, size> processes_;

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdlib>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@ namespace microlith::test {
 
 class hosts {
  public:
-  explicit hosts(std::size_t count) : name_{"microlith-" + std::to_string(::getpid())} {
+  explicit hosts(std::size_t count) {
     fine = ::geteuid() == 0 && run("ip netns add " + name_) &&
            run("ip -n " + name_ + " link add switch type bridge") &&
            run("ip -n " + name_ + " link set switch up");
@@ -95,7 +96,8 @@ class hosts {
     return name_ + "-" + std::to_string(host);
   }
 
-  std::string name_;
+  // What an earlier test left behind, which was killed, has another one.
+  std::string name_ = "microlith-" + std::to_string(std::random_device{}());
   std::size_t count_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "link_proxy.hpp"
 #include "running_links.hpp"
+#include "support/reserved_port.hpp"
 
 #include <microlith/actors/internal/link/handshake.hpp>
 #include <microlith/actors/internal/link/socket_address.hpp>
@@ -113,13 +114,14 @@ BOOST_AUTO_TEST_CASE(a_node_that_stops_sends_what_it_took_and_says_goodbye) {
 BOOST_AUTO_TEST_CASE(another_process_of_a_peer_joins_after_the_first_was_lost) {
   temporary_directory directory;
   auto b_options = named("b", directory);
+  const reserved_port port;
+  b_options.listen = port.address();
   b_options.peers = {{"a", "127.0.0.1:1"}};
   auto first = std::make_unique<running_links>(b_options);
   auto a_options = named("a", directory);
-  a_options.peers = {{"b", first->address()}};
+  a_options.peers = {{"b", port.address()}};
   running_links a{a_options};
   BOOST_TEST(a.events.wait_for("joined b"));
-  b_options.listen = first->address();
   first.reset();
   BOOST_TEST(a.events.wait_for("lost b"));
   running_links second{b_options};

@@ -3,6 +3,7 @@
 
 #include "support/child_process.hpp"
 #include "support/hosts.hpp"
+#include "support/reserved_port.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -51,12 +52,13 @@ struct process {
 
 struct two_processes {
   two_processes()
-      : b{"b", "127.0.0.1:0", directory, {"a=127.0.0.1:1"}},
+      : b{"b", port.address(), directory, {"a=127.0.0.1:1"}},
         a{"a", "127.0.0.1:0", directory, {"b=" + b.address}} {
     a.wait_for("joined b");
     b.wait_for("joined a");
   }
   temporary_directory directory;
+  reserved_port port;
   process b;
   process a;
 };
@@ -80,6 +82,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_dies_is_lost_when_another_one_takes_its_plac
   two_processes two;
   two.b.wait_for("heard a");
   two.b.child.signal(SIGKILL);
+  BOOST_TEST(two.b.child.wait().signal == SIGKILL);  // only then its port is free
   two.a.wait_for("interrupted b");
   process again{"b", two.b.address, two.directory, {"a=127.0.0.1:1"}};
   two.a.wait_for("lost b");

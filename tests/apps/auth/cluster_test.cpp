@@ -1,13 +1,11 @@
 // Three processes that share the work of one: what is started, killed and called from outside.
 
 #include "apps/auth/running_auth_node.hpp"
+#include "support/reserved_port.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -32,17 +30,8 @@ using namespace std::chrono_literals;
 
 constexpr auto patience = 60s;
 
-/// A port that nobody has at this moment.
-std::uint16_t free_port() {
-  int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  BOOST_REQUIRE(::bind(socket, reinterpret_cast<sockaddr*>(&address), size) == 0);
-  BOOST_REQUIRE(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  ::close(socket);
-  return ntohs(address.sin_port);
+std::string user(const std::string& name) {
+  return R"({"email":")" + name + R"(@example.org","password":"correct horse"})";
 }
 
 class three_nodes {
@@ -50,8 +39,8 @@ class three_nodes {
   three_nodes() {
     std::ofstream file{directory_.path() / "cluster.toml"};
     auto node = [&](const char* name, const char* hosts) {
-      file << "[nodes." << name << "]\nlisten = \"127.0.0.1:" << free_port() << "\"\nhosts = ["
-           << hosts << "]\n";
+      file << "[nodes." << name << "]\nlisten = \"" << ports_of_links_[name].address()
+           << "\"\nhosts = [" << hosts << "]\n";
     };
     node("a", R"("journal", "auth.commands")");
     node("b", R"("auth.queries")");
@@ -146,15 +135,17 @@ class three_nodes {
     }
   }
 
+  /// With a key: an attempt that was carried out, and whose answer was lost, answers the next one.
+  http_response register_when_there(const std::string& name) {
+    return call_when_there("POST", "/api/register", user(name), {"Idempotency-Key: " + name});
+  }
+
  private:
   temporary_directory directory_;
+  std::map<std::string, microlith::test::reserved_port> ports_of_links_;
   std::map<std::string, std::unique_ptr<child_process>> processes_;
   std::map<std::string, std::uint16_t> ports_;
 };
-
-std::string user(const std::string& name) {
-  return R"({"email":")" + name + R"(@example.org","password":"correct horse"})";
-}
 
 }  // namespace
 
@@ -171,7 +162,7 @@ BOOST_AUTO_TEST_CASE(three_processes_do_what_one_does) {
   BOOST_TEST(nodes.call("GET", "/metrics", {}, {}, "b").body.find("microlith_journal_position") !=
              std::string::npos);
   nodes.start("a");
-  BOOST_TEST(nodes.call_when_there("POST", "/api/register", user("alice")).status == 201);
+  BOOST_TEST(nodes.register_when_there("alice").status == 201);
   BOOST_TEST(nodes.call("POST", "/api/register", user("alice")).status == 409);
   BOOST_TEST(nodes.call("POST", "/api/login", user("bob")).status == 401);
   auto signed_in = nodes.call_when_there("POST", "/api/login", user("alice"));
@@ -201,7 +192,7 @@ BOOST_AUTO_TEST_CASE(components_move_while_clients_keep_working) {
   three_nodes nodes;
   for (const char* name : {"a", "b", "c"})
     nodes.start(name);
-  BOOST_TEST(nodes.call_when_there("POST", "/api/register", user("first")).status == 201);
+  BOOST_TEST(nodes.register_when_there("first").status == 201);
   auto first = cookie_of(nodes.call_when_there("POST", "/api/login", user("first")));
   BOOST_TEST(nodes.call_when_there("GET", "/api/me", {}, {first}).status == 200);
 
@@ -280,7 +271,7 @@ BOOST_AUTO_TEST_CASE(with_tls_the_operator_needs_a_certificate_too) {
   nodes.use_certificates();
   for (const char* name : {"a", "b", "c"})
     nodes.start(name);
-  BOOST_TEST(nodes.call_when_there("POST", "/api/register", user("first")).status == 201);
+  BOOST_TEST(nodes.register_when_there("first").status == 201);
   auto moved = nodes.tool({"move", "auth.commands", "--to", "b"});
   BOOST_TEST(moved.code == 0, moved.err);
   BOOST_TEST(nodes.call_when_there("POST", "/api/register", user("first")).status == 409);

@@ -1,11 +1,11 @@
 // What a node of a cluster does not start with, as its user sees it: one clear line, exit code 2.
 
 #include "apps/auth/running_auth_node.hpp"
+#include "support/reserved_port.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -120,16 +120,14 @@ BOOST_AUTO_TEST_CASE(certificates_that_do_not_fit_are_refused) {
 
 BOOST_AUTO_TEST_CASE(who_speaks_garbage_to_a_node_is_cut_off_and_nobody_else_is_harmed) {
   temporary_directory directory;
-  // A port that the system gives to nobody by itself, and that is free at this moment.
-  auto port = static_cast<std::uint16_t>(10'000 + ::getpid() % 20'000);
-  std::ofstream{directory.path() / "cluster.toml"}
-      << node("a", "127.0.0.1:" + std::to_string(port), all_hosted);
+  const microlith::test::reserved_port port;
+  std::ofstream{directory.path() / "cluster.toml"} << node("a", port.address(), all_hosted);
   auth::test::running_auth_node running{
       directory.path() / "a",
       {"--cluster", (directory.path() / "cluster.toml").string(), "--node", "a"}};
   for (const auto& garbage : {std::string{"GET / HTTP/1.1\r\n\r\n"}, std::string(4'096, '\xff'),
                               std::string(4'096, '\0')}) {
-    http_client stranger{port};
+    http_client stranger{port.number()};
     BOOST_REQUIRE(stranger.is_connected());
     stranger.send(garbage);
     BOOST_TEST(!stranger.receive().has_value());

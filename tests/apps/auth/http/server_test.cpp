@@ -280,13 +280,14 @@ BOOST_AUTO_TEST_CASE(a_client_that_does_not_read_is_cut_off) {
   auto limits = patient();
   limits.write_time = 50ms;
   auto server = open(limits);
-  server->start([](const http::request&, const http::responder& respond) {
+  std::promise<void> asked;
+  server->start([&](const http::request&, const http::responder& respond) {
+    asked.set_value();
     respond({.body = std::string(64 << 20, 'x')});
   });
   http_client client{server->port()};
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  while (server->open_connections() == 0)
-    settle(*server);
+  asked.get_future().wait();
   while (server->open_connections() > 0)
     settle(*server);
   BOOST_TEST(!client.receive().has_value());
