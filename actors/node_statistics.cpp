@@ -83,7 +83,9 @@ statistics node::statistics() const {
     all.pending_waits = part.talks->pending_waits();
     all.conversation_slots = part.talks->slots();
   }
-  all.refused_overloaded = part.counters.refused_overloaded.load();
+  for (std::size_t i = 0; i < internal::failure_kinds; ++i)
+    all.refused[std::string{to_string(static_cast<failure_kind>(i))}] =
+        part.counters.refused[i].load();
   all.snapshots_written = part.counters.snapshots_written.load();
   all.snapshots_used = part.counters.snapshots_used.load();
   all.late_answers = part.counters.late_answers.load();

@@ -2,6 +2,8 @@
 
 // Counters of a node, for metrics and for tests. Reading them is a snapshot, from any thread.
 
+#include <microlith/messages/outcome.hpp>
+
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -59,10 +61,12 @@ struct statistics {
   std::map<std::string, std::uint64_t> projection_position;  ///< checkpoint by projection
   std::map<std::string, projection_statistics> projections;
   std::map<std::string, durable_statistics> durable_subscriptions;
+  /// Messages, and waits past their bound, that were not let in, by reason: "overloaded",
+  /// "no_handler", "stopped", …
+  std::map<std::string, std::uint64_t> refused;
   std::uint64_t pending_waits = 0;
   std::uint64_t conversation_slots = 0;  ///< conversations that a wait may still find
   std::uint64_t journal_position = 0;
-  std::uint64_t refused_overloaded = 0;
   std::uint64_t snapshots_written = 0;  ///< states of deciders
   std::uint64_t snapshots_used = 0;     ///< streams that were loaded from one on
   std::uint64_t late_answers = 0;       ///< messages whose wait had timed out
@@ -101,13 +105,15 @@ class histogram_counter {
   std::atomic<double> sum_{0};
 };
 
+inline constexpr std::size_t failure_kinds = static_cast<std::size_t>(failure_kind::forgotten) + 1;
+
 /// How a wait can end: the failure kinds in their order, then "answered".
-inline constexpr std::size_t wait_outcomes = 9;
-inline constexpr std::size_t wait_answered = 8;
+inline constexpr std::size_t wait_outcomes = failure_kinds + 1;
+inline constexpr std::size_t wait_answered = failure_kinds;
 
 struct statistics_counters {
   std::array<std::atomic<std::uint64_t>, wait_outcomes> waits{};
-  std::atomic<std::uint64_t> refused_overloaded{0};
+  std::array<std::atomic<std::uint64_t>, failure_kinds> refused{};
   std::atomic<std::uint64_t> snapshots_written{0};
   std::atomic<std::uint64_t> snapshots_used{0};
   std::atomic<std::uint64_t> late_answers{0};
@@ -117,6 +123,10 @@ struct statistics_counters {
   histogram_counter<12> commit_batch_events{{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000}};
   histogram_counter<12> commit_duration_seconds{
       {.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .5, 1}};
+
+  void count_refused(failure_kind why) {
+    refused[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+  }
 };
 
 }  // namespace internal

@@ -133,6 +133,12 @@ void runtime::actors_part::failed(const envelope& message, failure why) {
     others->pass_failure(message, why);
 }
 
+void runtime::actors_part::turned_away(const envelope& message, failure why) {
+  counters.count_refused(why.kind);
+  log_refused(why);
+  failed(message, std::move(why));
+}
+
 bool runtime::actors_part::begins(const envelope& message, opening how) {
   if (message.type().kind != message_kind::command)
     return true;
@@ -272,6 +278,11 @@ bool runtime::actors_part::jump() {
 void runtime::actors_part::log(log_level level, const std::string& text) const {
   if (options.log)
     options.log(level, text);
+}
+
+void runtime::actors_part::log_refused(const failure& why) {
+  refusals.tell(why, coarse_now(),
+                [this](const std::string& text) { log(log_level::warning, text); });
 }
 
 void runtime::actors_part::around_handle(bus_kind kind, const envelope& message,

@@ -5,6 +5,7 @@
 #include <microlith/actors/internal/caf_compat.hpp>
 #include <microlith/actors/internal/conversations.hpp>
 #include <microlith/actors/internal/inbox.hpp>
+#include <microlith/actors/internal/refusal_log.hpp>
 #include <microlith/actors/internal/runtime.hpp>
 #include <microlith/actors/node_options.hpp>
 #include <microlith/persistence/journal.hpp>
@@ -211,6 +212,7 @@ struct runtime::actors_part {
 
   node_options options;
   statistics_counters counters;
+  refusal_log refusals;
   caf::actor_system_config config;
   std::optional<caf::actor_system> system;
   std::unique_ptr<conversations> talks;
@@ -247,6 +249,8 @@ struct runtime::actors_part {
   /// The handling of `message` ended; an admitted one makes room.
   void finished(const envelope& message, accepted how);
   void failed(const envelope& message, failure why);
+  /// The same of one that nobody has begun to handle: it is refused.
+  void turned_away(const envelope& message, failure why);
   /// What `cause` caused passes; with `how`, the handling of `cause` has ended, too.
   void concluded(const envelope& cause, std::span<const envelope* const> caused,
                  const std::optional<accepted>& how, steady_time now);
@@ -280,6 +284,8 @@ struct runtime::actors_part {
   /// Deterministic scheduler only. The clock jumps to what is due next; false: nothing will be.
   bool jump();
   void log(log_level level, const std::string& text) const;
+  /// Whoever sent what is refused may not look.
+  void log_refused(const failure& why);
 
   /// Runs `handle` inside the handle middleware of a bus.
   void around_handle(bus_kind bus, const envelope& message, const std::function<void()>& handle);

@@ -71,11 +71,11 @@ void carry(bus_self self, envelope&& message, bool was_held = false) {
     return;
   }
   if (!to) {
-    node.failed(message, {.kind = failure_kind::no_handler,
-                          .certainty = certainty::not_done,
-                          .text = "nobody serves " + std::string{message.type().name} +
-                                  "; host the component that does",
-                          .message = {}});
+    node.turned_away(message, {.kind = failure_kind::no_handler,
+                               .certainty = certainty::not_done,
+                               .text = "nobody serves " + std::string{message.type().name} +
+                                       "; host the component that does",
+                               .message = {}});
     return;
   }
   // Nobody else writes it.

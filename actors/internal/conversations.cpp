@@ -257,7 +257,7 @@ opening conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now,
       } else if (deadline <= now) {
         end(timeout_failure(*wait));
       } else if (waits_.load(std::memory_order_relaxed) >= limits_.max_waits) {
-        counters_.refused_overloaded.fetch_add(1, std::memory_order_relaxed);
+        counters_.count_refused(failure_kind::overloaded);
         end(failure{.kind = failure_kind::overloaded,
                     .certainty = certainty::unknown,
                     .text = std::to_string(limits_.max_waits) +

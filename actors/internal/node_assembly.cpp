@@ -142,6 +142,7 @@ void node_assembly::stop(runtime& of) {
     caf::anon_send(durable->actor, pause_atom::value);
   drain(part);
   flush(part);
+  part.refusals.close();
   part.talks->stop();
   part.close_callbacks();
   part.close_pool();

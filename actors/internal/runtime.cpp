@@ -170,7 +170,6 @@ dispatch_result enter(runtime::actors_part& node, bus_part& bus, const envelope&
         "nobody serves " + std::string{message.type().name} + "; host the component that does");
   }
   if (!bus.admitted.enter()) {
-    node.counters.refused_overloaded.fetch_add(1, std::memory_order_relaxed);
     return refused(failure_kind::overloaded, message,
                    std::to_string(bus.admitted.max()) + " messages are in flight on the " +
                        std::string{to_string(bus.kind)} + " bus, its bound; try again later");
@@ -199,10 +198,13 @@ dispatch_result admit(runtime::actors_part& node, bus_kind kind, envelope messag
   auto result = bus.has_dispatch_middleware.load(std::memory_order_relaxed)
                     ? through_middleware(bus, std::move(message), go)
                     : go(std::move(message));
-  if (!result && !admitted && remember_refusal) {
-    auto why = result.error();
-    why.message = id;
-    node.talks->refuse(correlation, std::move(why), node.now());
+  if (!result && !admitted) {
+    node.counters.count_refused(result.error().kind);
+    if (remember_refusal) {
+      auto why = result.error();
+      why.message = id;
+      node.talks->refuse(correlation, std::move(why), node.now());
+    }
   }
   return result;
 }
@@ -210,11 +212,14 @@ dispatch_result admit(runtime::actors_part& node, bus_kind kind, envelope messag
 }  // namespace
 
 dispatch_result runtime::dispatch(bus_kind bus, envelope message) {
-  return admit(*actors_, bus, std::move(message), true, [&](envelope admitted) {
+  auto sent = admit(*actors_, bus, std::move(message), true, [&](envelope admitted) {
     auto how = actors_->talks->open(admitted.head().correlation, opened_by(admitted));
     if (actors_->begins(admitted, how))
       actors_->deliver(bus, std::move(admitted));
   });
+  if (!sent)
+    actors_->log_refused(sent.error());
+  return sent;
 }
 
 raw_answer runtime::dispatch_and_wait(bus_kind bus, envelope message, wait_spec spec) {

@@ -76,7 +76,7 @@ workshop_actor::behavior_type workshop_behavior(workshop_self self, runtime* nod
         } else if (state.queue.size() < max) {
           state.queue.push_back(std::move(job));
         } else {
-          state.node->actors().counters.refused_overloaded.fetch_add(1, std::memory_order_relaxed);
+          state.node->actors().counters.count_refused(failure_kind::overloaded);
           auto reply_to = job.reply_to;
           prepared_message refused{
               .message = std::move(job.message),

@@ -114,8 +114,8 @@ void append_node(std::vector<MetricFamily>& to, const microlith::statistics& nod
   to.push_back(std::move(parked));
   to.push_back(single("microlith_journal_position", "Position of the last durable event.",
                       MetricType::Gauge, node.journal_position));
-  to.push_back(single("microlith_refused_total", "Dispatches refused as overloaded.",
-                      MetricType::Counter, node.refused_overloaded));
+  to.push_back(by_label("microlith_refused_total", "Messages and waits that were not let in.",
+                        MetricType::Counter, "reason", node.refused));
   to.push_back(single("microlith_late_answers_total", "Answers that came after their time limit.",
                       MetricType::Counter, node.late_answers));
   to.push_back(single("microlith_missed_events_total", "Events that live subscribers missed.",

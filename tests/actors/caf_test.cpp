@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(what_caf_actors_dispatch_is_admitted_like_everything_from_o
     caf::anon_send(bus, sealed(node, work{i}));
   node->run();
   BOOST_TEST(node.in_flight() == 0U);
-  BOOST_TEST(node.counted().refused_overloaded == 3U);
+  BOOST_TEST(node.counted().refused.at("overloaded") == 3U);
   BOOST_TEST(!node.commands().dispatch_and_wait<work_done>(work{1}).failed());
 }
 

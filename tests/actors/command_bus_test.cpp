@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(past_the_bound_commands_are_refused_at_once) {
     BOOST_TEST(refused.error().kind == failure_kind::overloaded);
     BOOST_TEST(refused.error().certainty == certainty::not_done);
   }
-  BOOST_TEST(node.counted().refused_overloaded == 3U);
+  BOOST_TEST(node.counted().refused.at("overloaded") == 3U);
   node->run();
   BOOST_TEST(node.commands().dispatch(work{6}).has_value());
   node->run();

@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(conversations_that_nobody_asks_for_never_hold_back_admissio
     BOOST_REQUIRE(node.commands().dispatch(work{i}).has_value());
     node->run();
   }
-  BOOST_TEST(node.counted().refused_overloaded == 0U);
+  BOOST_TEST(node.counted().refused.at("overloaded") == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(many_messages_of_a_kind_do_not_hide_a_later_answer) {

@@ -1,6 +1,8 @@
 #include "samples.hpp"
 #include "support/node.hpp"
 
+#include <microlith/actors/internal/refusal_log.hpp>
+
 #include <numeric>
 
 using namespace microlith;
@@ -66,6 +68,56 @@ BOOST_AUTO_TEST_CASE(what_is_in_flight_and_in_mailboxes_is_shown) {
   auto after = node.counted();
   BOOST_TEST(after.in_flight.at("command") == 0U);
   BOOST_TEST(after.mailbox_depth.at("command") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_refused_is_counted_by_reason_and_said_now_and_then) {
+  test::log_lines log;
+  running_node node{{}, test::logging_to(log)};
+  auto refused = [&](const char* reason) { return node.counted().refused.at(reason); };
+  for (int i = 0; i < 3; ++i)
+    node.commands().dispatch(other_work{});
+  BOOST_TEST(refused("no_handler") == 3U);
+  BOOST_TEST(log.count("refused: no_handler (not_done): nobody serves test.other_work; host the "
+                       "component that does") == 1U);
+  // Who waits for the answer cannot overlook it.
+  BOOST_TEST(node.commands().dispatch_and_wait<accepted>(work{}).failed());
+  BOOST_TEST(refused("no_handler") == 4U);
+  BOOST_TEST(!log.contain("nobody serves test.work;"));
+
+  node->advance(internal::refusal_log::interval);
+  node.commands().dispatch(other_work{});
+  BOOST_TEST(log.count("; and 2 more for the same reason since the last such line") == 1U);
+  node.stop();
+  auto lines = log.count("");
+  node.commands().dispatch(work{});
+  BOOST_TEST(refused("stopped") == 1U);
+  BOOST_TEST(refused("overloaded") == 0U);
+  // The node has ended, and with it perhaps what its log writes to.
+  BOOST_TEST(log.count("") == lines);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_handler_sends_in_vain_is_counted_and_said) {
+  test::log_lines log;
+  running_node node{{}, test::logging_to(log)};
+  auto handler = node.commands()
+                     .subscribe<work>([](const work&, context& ctx) { ctx.dispatch(other_work{}); })
+                     .value();
+  BOOST_TEST(node.commands().dispatch(work{}).has_value());
+  node->run();
+  BOOST_TEST(node.counted().refused.at("no_handler") == 1U);
+  BOOST_TEST(log.count("refused: no_handler (not_done): nobody serves test.other_work;") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_refused_while_a_node_stops_is_said) {
+  test::log_lines log;
+  running_node node{{}, test::logging_to(log)};
+  std::optional<command_bus> commands = node.commands();
+  auto listening = node.events().subscribe<work_done>(
+      [&](const work_done&) { commands->dispatch(other_work{}); });
+  BOOST_TEST(node.events().dispatch(work_done{}).has_value());
+  node.stop();
+  BOOST_TEST(node.counted().refused.at("stopped") == 1U);
+  BOOST_TEST(log.count("refused: stopped (not_done): the node is stopping;") == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(pending_waits_are_shown) {

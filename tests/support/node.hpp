@@ -218,6 +218,8 @@ class running_node {
         all.messages.push_back(std::move(each));
       for (const auto& [key, value] : one.waits_by_outcome)
         all.waits_by_outcome[key] += value;
+      for (const auto& [key, value] : one.refused)
+        all.refused[key] += value;
       for (const auto& [key, value] : one.mailbox_depth)
         all.mailbox_depth[key] += value;
       for (const auto& [key, value] : one.in_flight)
@@ -229,7 +231,6 @@ class running_node {
       all.pending_waits += one.pending_waits;
       all.conversation_slots += one.conversation_slots;
       all.journal_position = std::max(all.journal_position, one.journal_position);
-      all.refused_overloaded += one.refused_overloaded;
       all.late_answers += one.late_answers;
       all.missed_by_subscribers += one.missed_by_subscribers;
       all.handler_exceptions += one.handler_exceptions;

@@ -70,12 +70,12 @@ void cluster::carry(envelope&& message, bool was_held) {
   auto* to = server_of(message.type());
   if (to == nullptr || (came_over_a_link(message) && !was_held && !has_left(message, *to))) {
     // One that came here is not sent on: its sender knows better by now.
-    node.failed(message, not_served(message));
+    node.turned_away(message, not_served(message));
     return;
   }
   const auto& type = message.type();
   if (type.holds_secret && !to->carries_secrets) {
-    node.failed(
+    node.turned_away(
         message,
         refused(failure_kind::unreachable, message,
                 std::string{type.name} + " holds a secret, and the link to node " + to->name +
@@ -97,14 +97,13 @@ void cluster::carry(envelope&& message, bool was_held) {
     return;
   end_forwarded(ticket, [&](const envelope& not_sent) {
     if (how == sent::unreachable) {
-      node.failed(not_sent, not_served(not_sent));
+      node.turned_away(not_sent, not_served(not_sent));
       return;
     }
-    node.counters.refused_overloaded.fetch_add(1, std::memory_order_relaxed);
-    node.failed(not_sent,
-                refused(failure_kind::overloaded, not_sent,
-                        "the link to node " + to->name + " is full, or " + std::string{type.name} +
-                            " is larger than it takes; try again later"));
+    node.turned_away(not_sent, refused(failure_kind::overloaded, not_sent,
+                                       "the link to node " + to->name + " is full, or " +
+                                           std::string{type.name} +
+                                           " is larger than it takes; try again later"));
   });
 }
 

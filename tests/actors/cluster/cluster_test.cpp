@@ -24,6 +24,17 @@ BOOST_AUTO_TEST_CASE(nobody_could_and_somebody_would_are_told_apart) {
   BOOST_TEST(absent.error().certainty == certainty::not_done);
   BOOST_TEST(absent.error().text.find("node b") != std::string::npos);
   BOOST_TEST(absent.error().text.find("test.accounts") != std::string::npos);
+  // What a handler sends in vain is counted as well.
+  auto handler =
+      a.commands()
+          .subscribe<work>([](const work&, context& ctx) { ctx.dispatch(open_account{"ann"}); })
+          .value();
+  BOOST_TEST(a.commands().dispatch(work{1}).has_value());
+  nodes.run();
+  auto refused = a.statistics().refused;
+  BOOST_TEST(refused.at("no_handler") == 1U);
+  BOOST_TEST(refused.at("unreachable") == 2U);
+  BOOST_TEST(nodes.log.count("refused: unreachable (not_done): ") == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(the_order_of_starting_does_not_matter) {

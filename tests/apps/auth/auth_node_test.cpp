@@ -263,6 +263,15 @@ BOOST_AUTO_TEST_CASE(a_damaged_key_file_is_refused_in_one_line) {
   BOOST_TEST(end.err.find((data.path() / "http-key").string()) != std::string::npos, end.err);
 }
 
+BOOST_AUTO_TEST_CASE(help_and_version_go_to_standard_output) {
+  for (const char* option : {"--help", "--version"}) {
+    auto end = run({option});
+    BOOST_TEST(end.code == 0);
+    BOOST_TEST(end.out.find("auth-node") != std::string::npos, end.out);
+    BOOST_TEST(end.err == "");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_bad_option_is_refused_in_one_line) {
   auto end = run({"--colour"});
   BOOST_TEST(end.code == 2);
@@ -303,7 +312,8 @@ BOOST_AUTO_TEST_CASE(metrics_tell_what_happened) {
        {"microlith_messages_total{bus=\"command\",type=\"auth.register_command\"} 1",
         "microlith_messages_total{bus=\"event\",type=\"auth.user_registered_event\"} 1",
         "microlith_waits_total{outcome=\"answered\"}",
-        "microlith_waits_total{outcome=\"timeout\"} 0", "microlith_commit_batch_events_bucket",
+        "microlith_waits_total{outcome=\"timeout\"} 0",
+        "microlith_refused_total{reason=\"no_handler\"} 0", "microlith_commit_batch_events_bucket",
         "microlith_commit_duration_seconds_sum", "microlith_mailbox_depth{",
         "microlith_journal_position 2",
         "auth_http_requests_total{route=\"/api/register\",status=\"201\"} 1",
