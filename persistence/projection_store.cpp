@@ -26,6 +26,8 @@ constexpr std::uint64_t events_between_bare_checkpoints = 100'000;
 constexpr std::uint64_t rebuild_page_events = 50'000;
 // A projection's share of the address space that a journal reserves.
 constexpr unsigned map_share = 16;
+constexpr const char* filled_at_the_next_start =
+    ". Stop the node and start it again: the projection is then filled again";
 
 internal::environment_options options_of(const projection_options& options, unsigned tables) {
   auto map =
@@ -153,10 +155,11 @@ class projection_store::state {
             {storage_error_kind::damaged,
              "the projection in " + directory_.string() + " has no state: delete it"}};
       f(t, state->bank);
+    } catch (const internal::row_failure& error) {
+      throw storage_exception{read_error(error.error().kind, error.what())};
     } catch (const lmdb_error& error) {
-      throw storage_exception{
-          {storage_error_kind::io,
-           "cannot read the projection in " + directory_.string() + ": " + error.what()}};
+      throw storage_exception{read_error(
+          error.damaged() ? storage_error_kind::damaged : storage_error_kind::io, error.what())};
     }
   }
 
@@ -252,10 +255,19 @@ class projection_store::state {
 
   [[nodiscard]] storage_error write_error(const lmdb_error& error) const {
     bool full = error.out_of_space();
-    return {full ? storage_error_kind::full : storage_error_kind::io,
+    return {full              ? storage_error_kind::full
+            : error.damaged() ? storage_error_kind::damaged
+                              : storage_error_kind::io,
             "cannot write the projection in " + directory_.string() + ": " + error.what() +
-                (full ? ". Make room; it goes on then"
-                      : ". Stop the node; the folder may be deleted, and is then filled again")};
+                (full              ? ". Make room; it goes on then"
+                 : error.damaged() ? filled_at_the_next_start
+                                   : ". Stop the node; the folder may be deleted, and is then "
+                                     "filled again")};
+  }
+
+  [[nodiscard]] storage_error read_error(storage_error_kind kind, const std::string& why) const {
+    return {kind, "cannot read the projection in " + directory_.string() + ": " + why +
+                      (kind == storage_error_kind::damaged ? filled_at_the_next_start : "")};
   }
 
   projection_group definition_;

@@ -45,10 +45,26 @@ std::span<const std::byte> checked_row(std::string_view table, std::span<const s
   return row;
 }
 
+// Where pages are damaged a function on rows sees a storage_exception.
+template <class F>
+void looking(F look) {
+  try {
+    look();
+  } catch (const lmdb_error& error) {
+    throw row_failure{error};
+  }
+}
+
+template <class F>
+void guarding(MDB_txn* t, F look) {
+  if (auto* guard = guard_of(t))
+    looking([&] { look(*guard); });
+}
+
 // A cursor of a transaction that belongs to somebody else.
 class row_cursor {
  public:
-  row_cursor(MDB_txn* transaction, MDB_dbi table) {
+  row_cursor(MDB_txn* transaction, MDB_dbi table) : steps_{transaction, table} {
     if (int code = mdb_cursor_open(transaction, table, &cursor_); code != 0)
       fail(code);
   }
@@ -57,6 +73,7 @@ class row_cursor {
   ~row_cursor() { mdb_cursor_close(cursor_); }
 
   [[nodiscard]] bool move(MDB_cursor_op operation) {
+    looking([&] { steps_.before(operation, key()); });
     int code = mdb_cursor_get(cursor_, &key_, &value_, operation);
     if (code != 0 && code != MDB_NOTFOUND)
       fail(code);
@@ -75,6 +92,7 @@ class row_cursor {
 
  private:
   MDB_cursor* cursor_ = nullptr;
+  guarded_steps steps_;
   MDB_val key_{};
   MDB_val value_{};
 };
@@ -91,9 +109,11 @@ using internal::row_cursor;
 
 std::optional<std::span<const std::byte>> read_transaction::get(
     std::string_view table, std::span<const std::byte> key) const {
+  auto in = tables_->find(table);
+  internal::guarding(handle_, [&](auto& guard) { guard.before_key(handle_, in, key); });
   MDB_val k = internal::to_val(key);
   MDB_val value{};
-  int code = mdb_get(handle_, tables_->find(table), &k, &value);
+  int code = mdb_get(handle_, in, &k, &value);
   if (code == MDB_NOTFOUND)
     return std::nullopt;
   if (code != 0)
@@ -136,9 +156,11 @@ std::uint64_t read_transaction::count(std::string_view table) const {
 
 void write_transaction::put(std::string_view table, std::span<const std::byte> key,
                             const bytes& encoded) {
+  auto in = tables_->find(table);
+  internal::guarding(handle_, [&](auto& guard) { guard.before_key(handle_, in, key); });
   MDB_val k = internal::to_val(key);
   MDB_val value{encoded.size() + internal::row_checksum_bytes, nullptr};
-  int code = mdb_put(handle_, tables_->find(table), &k, &value, MDB_RESERVE);
+  int code = mdb_put(handle_, in, &k, &value, MDB_RESERVE);
   if (code != 0)
     row_cursor::fail(code);
   auto* place = static_cast<std::byte*>(value.mv_data);
@@ -147,15 +169,19 @@ void write_transaction::put(std::string_view table, std::span<const std::byte> k
 }
 
 bool write_transaction::erase(std::string_view table, std::span<const std::byte> key) {
+  auto in = tables_->find(table);
+  internal::guarding(handle_, [&](auto& guard) { guard.before_erasing(handle_, in); });
   MDB_val k = internal::to_val(key);
-  int code = mdb_del(handle_, tables_->find(table), &k, nullptr);
+  int code = mdb_del(handle_, in, &k, nullptr);
   if (code != 0 && code != MDB_NOTFOUND)
     row_cursor::fail(code);
   return code == 0;
 }
 
 void write_transaction::clear(std::string_view table) {
-  if (int code = mdb_drop(handle_, tables_->find(table), 0); code != 0)
+  auto in = tables_->find(table);
+  internal::guarding(handle_, [&](auto& guard) { guard.before_erasing(handle_, in); });
+  if (int code = mdb_drop(handle_, in, 0); code != 0)
     row_cursor::fail(code);
 }
 

@@ -244,9 +244,12 @@ void event_index::merge_in_background() {
           pause_between_slices(std::chrono::steady_clock::now() - began);
       }
     } catch (const std::exception& error) {
+      const auto* page = dynamic_cast<const lmdb_error*>(&error);
       std::unique_lock lock{mutex_};
       merge_problem_ = std::string{"cannot merge the index in "} + options_.directory.string() +
                        ": " + error.what();
+      if (page != nullptr && page->damaged())
+        merge_problem_ += ". Stop the node and start it again: the index is then built again";
       changed_.notify_all();
       changed_.wait_for(lock, retry_merge_after, [&] { return stopping_; });
     }

@@ -18,11 +18,6 @@ void weigh(const std::optional<held_key>& key, std::int64_t sign, held_counts& c
   change.parked_events += key->parked ? events : 0;
 }
 
-void erase(lmdb_transaction& t, MDB_dbi table, std::span<const std::byte> key) {
-  auto k = to_val(key);
-  check(mdb_del(t.get(), table, &k, nullptr), "erase a key");
-}
-
 }  // namespace
 
 storage_error damaged_subscription(const std::filesystem::path& directory,
@@ -193,7 +188,7 @@ void held_events::forget_after(lmdb_transaction& t, std::uint64_t end) const {
 
 void held_events::empty(lmdb_transaction& t) const {
   for (auto table : {keys_table_, events_table_})
-    check(mdb_drop(t.get(), table, 0), "empty a table");
+    t.empty(table);
 }
 
 held_key_id held_events::id_of(std::string_view key) const {
@@ -253,7 +248,7 @@ void held_events::remove_event(lmdb_transaction& t, const held_key_id& id, std::
   auto event = encode_held_event_id(id, position);
   if (!t.find(events_table_, event))
     return;
-  erase(t, events_table_, event);
+  t.erase(events_table_, event);
   if (key.events != 0)
     --key.events;
 }
@@ -268,7 +263,7 @@ void held_events::save(lmdb_transaction& t, const held_key_id& id, const held_ke
 void held_events::settle(lmdb_transaction& t, const held_key_id& id, const held_key& key,
                          held_counts& change) const {
   if (key.events == 0)
-    erase(t, keys_table_, id);
+    t.erase(keys_table_, id);
   else
     save(t, id, key, change);
 }

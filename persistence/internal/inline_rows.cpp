@@ -53,8 +53,8 @@ class inline_rows::group final : public projection_rows {
 
   void empty(lmdb_transaction& t) {
     for (const auto& table : all_.all())
-      check(mdb_drop(t.get(), table.table, 0), "empty a table");
-    check(mdb_drop(t.get(), skipped_table_, 0), "empty a table");
+      t.empty(table.table);
+    t.empty(skipped_table_);
   }
 
   /// Why the event is not applied, and its projection does not skip it. What was written before
@@ -87,6 +87,8 @@ class inline_rows::group final : public projection_rows {
                                    .why = problem->why});
       auto k = to_val(key);
       auto v = to_val(value);
+      if (auto* guard = guard_of(transaction))
+        guard->before_key(transaction, skipped_table_, key);
       check(mdb_put(transaction, skipped_table_, &k, &v, 0), "write a skipped event");
     }
     return std::nullopt;

@@ -151,7 +151,8 @@ journal_file::journal_file(const std::filesystem::path& directory, map_size map,
                    {.map_bytes = map.reserve_bytes,
                     .map_limit_bytes = map.limit_bytes,
                     .max_tables = 4 + more_tables,
-                    .sync = sync}},
+                    .sync = sync,
+                    .mark_damage = false}},
       witness_{directory / "witness"} {
   MDB_stat stat{};
   check(mdb_env_stat(environment_.get(), &stat), "look at the journal");
@@ -182,6 +183,8 @@ void journal_file::create() {
 std::optional<storage_error> journal_file::load(const std::optional<witnessed>& seen) {
   lmdb_transaction t{environment_, lmdb_transaction::access::read};
   records_table_ = t.open_table(records_table_name, 0);
+  // Read with care, and appended to where opening has looked.
+  environment_.trust(records_table_);
   types_table_ = t.open_table(types_table_name, 0);
   main_table_ = t.open_table(nullptr, 0);
   remember_end();

@@ -1,5 +1,6 @@
 #include <microlith/persistence/internal/directory.hpp>
 #include <microlith/persistence/internal/lmdb.hpp>
+#include <microlith/persistence/internal/mapped_tree.hpp>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -110,12 +111,37 @@ environment::environment(const std::filesystem::path& directory, const environme
       throw lmdb_error{code, attempted};
     map_bytes /= 2;
   }
+  mdb_env_set_userctx(env_, this);
   (void)forget_dead_readers();
+  if (const auto* begin = begin_of_file())
+    guard_ = std::make_unique<page_guard>(env_, begin, options.max_tables,
+                                          options.mark_damage ? directory : "");
 }
 
 environment::~environment() {
   if (env_ != nullptr)
     mdb_env_close(env_);
+}
+
+// Null where there are no tables yet.
+const std::byte* environment::begin_of_file() const {
+  MDB_txn* t = nullptr;
+  MDB_dbi main = 0;
+  MDB_cursor* cursor = nullptr;
+  MDB_val key{};
+  MDB_val value{};
+  MDB_stat stat{};
+  if (mdb_txn_begin(env_, nullptr, MDB_RDONLY, &t) != 0)
+    return nullptr;
+  const std::byte* begin = nullptr;
+  if (mdb_dbi_open(t, nullptr, 0, &main) == 0 && mdb_stat(t, main, &stat) == 0 &&
+      mdb_cursor_open(t, main, &cursor) == 0) {
+    if (mdb_cursor_get(cursor, &key, &value, MDB_FIRST) == 0)
+      begin = begin_of_map(to_span(key), stat.ms_psize);
+    mdb_cursor_close(cursor);
+  }
+  mdb_txn_abort(t);
+  return begin;
 }
 
 std::size_t environment::map_bytes() const {
@@ -167,6 +193,8 @@ int environment::remap(std::size_t bytes) const {
   int code = mdb_env_set_mapsize(env_, bytes);
   if (code != 0)
     map_lost_.store(true, std::memory_order_release);
+  else if (guard_)
+    guard_->map_at(begin_of_file());
   map_generation_.fetch_add(1, std::memory_order_release);
   return code;
 }
@@ -200,11 +228,15 @@ MDB_dbi lmdb_transaction::open_table(const char* name, unsigned flags) {
   MDB_dbi table = 0;
   check(mdb_dbi_open(txn_, name, flags, &table),
         std::string{"open table "} + (name != nullptr ? name : "(main)"));
+  if (auto* guard = guard_of(txn_); guard != nullptr && name != nullptr)
+    guard->watch(table, name);
   return table;
 }
 
 std::optional<std::span<const std::byte>> lmdb_transaction::find(
     MDB_dbi table, std::span<const std::byte> key) const {
+  if (auto* guard = guard_of(txn_))
+    guard->before_key(txn_, table, key);
   MDB_val k = to_val(key);
   MDB_val value{};
   int code = mdb_get(txn_, table, &k, &value);
@@ -221,6 +253,8 @@ std::optional<std::span<const std::byte>> lmdb_transaction::find(MDB_dbi table,
 
 void lmdb_transaction::put(MDB_dbi table, std::span<const std::byte> key,
                            std::span<const std::byte> value, unsigned flags) {
+  if (auto* guard = guard_of(txn_))
+    guard->before_key(txn_, table, key);
   MDB_val k = to_val(key);
   MDB_val v = to_val(value);
   check(mdb_put(txn_, table, &k, &v, flags), "write a key");
@@ -228,6 +262,26 @@ void lmdb_transaction::put(MDB_dbi table, std::span<const std::byte> key,
 
 void lmdb_transaction::put(MDB_dbi table, std::string_view key, std::span<const std::byte> value) {
   put(table, std::as_bytes(std::span{key.data(), key.size()}), value);
+}
+
+bool lmdb_transaction::erase(MDB_dbi table, std::span<const std::byte> key) {
+  if (auto* guard = guard_of(txn_))
+    guard->before_erasing(txn_, table);
+  MDB_val k = to_val(key);
+  int code = mdb_del(txn_, table, &k, nullptr);
+  if (code != MDB_NOTFOUND)
+    check(code, "erase a key");
+  return code == 0;
+}
+
+void lmdb_transaction::empty(MDB_dbi table) {
+  MDB_stat stat{};
+  check(mdb_stat(txn_, table, &stat), "look at a table");
+  if (stat.ms_entries == 0)
+    return;
+  if (auto* guard = guard_of(txn_))
+    guard->before_erasing(txn_, table);
+  check(mdb_drop(txn_, table, 0), "empty a table");
 }
 
 void lmdb_transaction::commit() {
@@ -256,12 +310,16 @@ void lmdb_transaction::renew() {
   begin([&] { return mdb_txn_renew(txn_); });
 }
 
-lmdb_cursor::lmdb_cursor(const lmdb_transaction& transaction, MDB_dbi table) {
+lmdb_cursor::lmdb_cursor(const lmdb_transaction& transaction, MDB_dbi table)
+    : steps_{transaction.get(), table} {
   check(mdb_cursor_open(transaction.get(), table, &cursor_), "open a cursor");
 }
 
 lmdb_cursor::lmdb_cursor(lmdb_cursor&& other) noexcept
-    : cursor_{std::exchange(other.cursor_, nullptr)}, key_{other.key_}, value_{other.value_} {}
+    : cursor_{std::exchange(other.cursor_, nullptr)},
+      steps_{other.steps_},
+      key_{other.key_},
+      value_{other.value_} {}
 
 lmdb_cursor::~lmdb_cursor() {
   if (cursor_ != nullptr)
@@ -269,6 +327,7 @@ lmdb_cursor::~lmdb_cursor() {
 }
 
 bool lmdb_cursor::move(MDB_cursor_op operation) {
+  steps_.before(operation, key());
   int code = mdb_cursor_get(cursor_, &key_, &value_, operation);
   if (code == MDB_NOTFOUND)
     return false;
@@ -283,13 +342,12 @@ bool lmdb_cursor::seek(std::span<const std::byte> at_or_after) {
 
 void lmdb_cursor::put(std::span<const std::byte> key, std::span<const std::byte> value,
                       unsigned flags) {
+  // Where it is behind all others, the way there was looked at, or is new.
+  if ((flags & MDB_APPEND) == 0)
+    steps_.before(MDB_SET_RANGE, key);
   MDB_val k = to_val(key);
   MDB_val v = to_val(value);
   check(mdb_cursor_put(cursor_, &k, &v, flags), "write with a cursor");
-}
-
-void lmdb_cursor::renew(const lmdb_transaction& transaction) {
-  check(mdb_cursor_renew(transaction.get(), cursor_), "renew a cursor");
 }
 
 }  // namespace microlith::internal

@@ -12,6 +12,7 @@
 
 #include <microlith/persistence/error.hpp>
 #include <microlith/persistence/internal/map_gate.hpp>
+#include <microlith/persistence/internal/page_guard.hpp>
 
 #include <lmdb.h>
 
@@ -19,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -33,6 +35,8 @@ class lmdb_error : public std::runtime_error {
   [[nodiscard]] int code() const { return code_; }
   /// Disk or map is full: nothing is broken, and room heals it.
   [[nodiscard]] bool out_of_space() const;
+  /// A page is not what was written.
+  [[nodiscard]] bool damaged() const { return code_ == MDB_CORRUPTED; }
   /// The map is full, and `environment::grow` may help.
   [[nodiscard]] bool map_full() const { return code_ == MDB_MAP_FULL; }
 
@@ -44,7 +48,9 @@ class lmdb_error : public std::runtime_error {
 class row_failure : public storage_exception {
  public:
   explicit row_failure(const lmdb_error& error)
-      : storage_exception{{error.out_of_space() ? storage_error_kind::full : storage_error_kind::io,
+      : storage_exception{{error.out_of_space() ? storage_error_kind::full
+                           : error.damaged()    ? storage_error_kind::damaged
+                                                : storage_error_kind::io,
                            error.what()}},
         code_{error.code()} {}
   [[nodiscard]] int code() const { return code_; }
@@ -89,6 +95,8 @@ struct environment_options {
   /// A crash of the machine may undo the last transactions, but never breaks the file. For what can
   /// be derived again.
   bool sync_meta = true;
+  /// Whether a page that is found damaged leaves a mark in the directory.
+  bool mark_damage = true;
 };
 
 class environment {
@@ -106,6 +114,14 @@ class environment {
     return map_generation_.load(std::memory_order_acquire);
   }
 
+  /// What looks at pages before LMDB does; null where all of them are written by this process.
+  [[nodiscard]] page_guard* guard() const { return guard_.get(); }
+  /// The pages of a table need no looking at.
+  void trust(MDB_dbi table) const {
+    if (guard_)
+      guard_->trust(table);
+  }
+
   /// Readers of processes that have died keep old pages from being used again. Whether there were
   /// any: there may be room now.
   [[nodiscard]] bool forget_dead_readers() const;
@@ -117,17 +133,24 @@ class environment {
 
  private:
   friend class lmdb_transaction;
+  [[nodiscard]] const std::byte* begin_of_file() const;
   int remap(std::size_t bytes) const;
   int follow_growth() const;
   void enter() const { gate_.enter(); }
   void leave() const { gate_.leave(); }
 
   MDB_env* env_ = nullptr;
+  std::unique_ptr<page_guard> guard_;
   std::size_t map_limit_bytes_ = 0;
   mutable map_gate gate_;
   mutable std::atomic<std::uint64_t> map_generation_{1};
   mutable std::atomic<bool> map_lost_{false};
 };
+
+/// That of a transaction's environment.
+[[nodiscard]] inline page_guard* guard_of(MDB_txn* t) {
+  return static_cast<const environment*>(mdb_env_get_userctx(mdb_txn_env(t)))->guard();
+}
 
 /// Does it again, in a larger map, where it found the map full. `f` begins its own transaction.
 template <class F>
@@ -165,6 +188,10 @@ class lmdb_transaction {
   void put(MDB_dbi table, std::span<const std::byte> key, std::span<const std::byte> value,
            unsigned flags = 0);
   void put(MDB_dbi table, std::string_view key, std::span<const std::byte> value);
+  /// Whether there was one.
+  bool erase(MDB_dbi table, std::span<const std::byte> key);
+  /// All entries of a table.
+  void empty(MDB_dbi table);
   void commit();
   void abort();
   /// Of a read transaction: lets go of its view of the data, and takes a new one.
@@ -192,13 +219,12 @@ class lmdb_cursor {
   [[nodiscard]] bool move(MDB_cursor_op operation);
   [[nodiscard]] bool seek(std::span<const std::byte> at_or_after);
   void put(std::span<const std::byte> key, std::span<const std::byte> value, unsigned flags);
-  void renew(const lmdb_transaction& transaction);
-
   [[nodiscard]] std::span<const std::byte> key() const { return to_span(key_); }
   [[nodiscard]] std::span<const std::byte> value() const { return to_span(value_); }
 
  private:
   MDB_cursor* cursor_ = nullptr;
+  guarded_steps steps_;
   MDB_val key_{};
   MDB_val value_{};
 };

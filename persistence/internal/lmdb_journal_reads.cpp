@@ -37,18 +37,20 @@ result<read_progress, storage_error> lmdb_journal::read(std::uint64_t from_posit
 
 template <class F>
 auto lmdb_journal::looking_up(F f) const -> result<decltype(f()), storage_error> {
-  auto index_error = [&](const std::string& why) {
+  auto index_error = [&](const std::string& why, bool is_marked) {
     return storage_error{
         storage_error_kind::damaged,
-        "the index beside the journal in " + file_->directory().string() + " cannot be read: " +
-            why + ". Stop the node and delete the folder `index`: it is then built again"};
+        "the index beside the journal in " + file_->directory().string() +
+            " cannot be read: " + why +
+            (is_marked ? ". Stop the node and start it again: the index is then built again"
+                       : ". Stop the node and delete the folder `index`: it is then built again")};
   };
   try {
     return f();
   } catch (const lmdb_error& error) {
-    return index_error(error.what());
+    return index_error(error.what(), error.damaged());
   } catch (const index_unusable& error) {
-    return index_error(error.what());
+    return index_error(error.what(), false);
   }
 }
 

@@ -1,29 +1,10 @@
 #include <microlith/persistence/internal/mapped_tree.hpp>
 #include <microlith/persistence/internal/page_layout.hpp>
-
-#include <algorithm>
-#include <cstring>
-#include <string>
+#include <microlith/persistence/internal/tree_page.hpp>
 
 namespace microlith::internal {
 
 using namespace page_layout;
-
-namespace {
-
-[[noreturn]] void fail(std::uint64_t page, const char* what) {
-  throw page_error{"page " + std::to_string(page) + " " + what};
-}
-
-int compare(std::span<const std::byte> a, std::span<const std::byte> b) {
-  auto common = std::min(a.size(), b.size());
-  int order = common == 0 ? 0 : std::memcmp(a.data(), b.data(), common);
-  if (order != 0 || a.size() == b.size())
-    return order;
-  return a.size() < b.size() ? -1 : 1;
-}
-
-}  // namespace
 
 const std::byte* begin_of_map(std::span<const std::byte> value, std::uint64_t page_bytes) {
   auto inside = reinterpret_cast<std::uintptr_t>(value.data()) & (page_bytes - 1);
@@ -33,34 +14,34 @@ const std::byte* begin_of_map(std::span<const std::byte> value, std::uint64_t pa
 
 const std::byte* mapped_tree::page_at(std::uint64_t number) const {
   if (number < first_tree_page || number >= pages_.count)
-    fail(number, "is in use, and cannot be");
+    refuse_page(number, "is in use, and cannot be");
   const auto* page = pages_.begin + number * pages_.page_bytes;
   if (load<word>(page) != number)
-    fail(number, "says that it is another page");
+    refuse_page(number, "says that it is another page");
   return page;
 }
 
 mapped_tree::open_page mapped_tree::enter(std::uint64_t number, std::uint16_t flags) const {
   const auto* page = page_at(number);
   if (load_short(page + flags_at) != flags)
-    fail(number, flags == leaf_page ? "should hold entries, and does not"
-                                    : "should lead to pages, and does not");
+    refuse_page(number, flags == leaf_page ? "should hold entries, and does not"
+                                           : "should lead to pages, and does not");
   std::size_t lower = load_short(page + bounds_at);
   std::size_t upper = load_short(page + bounds_at + 2);
   if (lower < head_bytes + sizeof(std::uint16_t) || lower % 2 != 0 || lower > upper ||
       upper > pages_.page_bytes)
-    fail(number, "has bounds that cannot be");
+    refuse_page(number, "has bounds that cannot be");
   return {page, number, upper, (lower - head_bytes) / sizeof(std::uint16_t), 0};
 }
 
 mapped_tree::node mapped_tree::node_at(const open_page& page, std::size_t index) const {
   std::size_t at = load_short(page.begin + head_bytes + index * sizeof(std::uint16_t));
   if (at < page.upper || at + node_head_bytes > pages_.page_bytes)
-    fail(page.number, "has an entry that is not within it");
+    refuse_page(page.number, "has an entry that is not within it");
   const auto* begin = page.begin + at;
   std::size_t key_bytes = load_short(begin + 6);
   if (key_bytes > pages_.page_bytes - at - node_head_bytes)
-    fail(page.number, "has an entry that leads out of it");
+    refuse_page(page.number, "has an entry that leads out of it");
   return {{begin + node_head_bytes, key_bytes}, begin};
 }
 
@@ -72,18 +53,18 @@ void mapped_tree::take(std::size_t index) {
   auto room = static_cast<std::uint64_t>(leaf_.begin + pages_.page_bytes - data);
   if (flags == 0) {
     if (size > room)
-      fail(leaf_.number, "has an entry that leads out of it");
+      refuse_page(leaf_.number, "has an entry that leads out of it");
   } else if (flags == node_overflows) {
     if (room < sizeof(word))
-      fail(leaf_.number, "has an entry that leads out of it");
+      refuse_page(leaf_.number, "has an entry that leads out of it");
     auto number = load<word>(data);
     const auto* page = page_at(number);
     auto here = (pages_.count - number) * pages_.page_bytes - head_bytes;
     if (load_short(page + flags_at) != overflow_page || size > here)
-      fail(number, "should hold a long value, and does not");
+      refuse_page(number, "should hold a long value, and does not");
     data = page + head_bytes;
   } else {
-    fail(leaf_.number, "has an entry of a kind that is not used");
+    refuse_page(leaf_.number, "has an entry of a kind that is not used");
   }
   leaf_.at = index;
   key_ = n.key;
@@ -95,14 +76,14 @@ bool mapped_tree::find(std::span<const std::byte> key) {
   if (tree_.root == no_page)
     return false;
   if (tree_.depth == 0 || tree_.depth > max_depth)
-    fail(tree_.root, "is the root of a tree of a depth that cannot be");
+    refuse_page(tree_.root, "is the root of a tree of a depth that cannot be");
   auto number = tree_.root;
   for (auto above = tree_.depth; --above > 0;) {
     branch_ = enter(number, branch_page);
     // The last entry whose key is not greater; the first one's is not looked at.
     for (std::size_t high = branch_.count; high - branch_.at > 1;) {
       auto middle = branch_.at + (high - branch_.at) / 2;
-      (compare(node_at(branch_, middle).key, key) <= 0 ? branch_.at : high) = middle;
+      (compare_keys(node_at(branch_, middle).key, key) <= 0 ? branch_.at : high) = middle;
     }
     number = child_of(node_at(branch_, branch_.at).begin);
   }
@@ -110,12 +91,12 @@ bool mapped_tree::find(std::span<const std::byte> key) {
   std::size_t low = 0;
   for (std::size_t high = leaf_.count; low < high;) {
     auto middle = low + (high - low) / 2;
-    if (compare(node_at(leaf_, middle).key, key) < 0)
+    if (compare_keys(node_at(leaf_, middle).key, key) < 0)
       low = middle + 1;
     else
       high = middle;
   }
-  if (low == leaf_.count || compare(node_at(leaf_, low).key, key) != 0)
+  if (low == leaf_.count || compare_keys(node_at(leaf_, low).key, key) != 0)
     return false;
   take(low);
   return true;

@@ -90,18 +90,6 @@ void merged_index::create_or_load(message_id epoch) {
   } else {
     write_state(t, 0, 0, {});
   }
-  // What a compaction had written when the process ended.
-  for (std::uint32_t level = 0; level < levels; ++level) {
-    for (std::uint32_t slot = 0; slot < slots_per_level; ++slot) {
-      bool used = std::any_of(runs_.begin(), runs_.end(), [&](const index_run& run) {
-        return run.level == level && run.slot == slot;
-      });
-      MDB_stat stat{};
-      check(mdb_stat(t.get(), runs_tables_[level][slot], &stat), "look at a run");
-      if (!used && stat.ms_entries != 0)
-        check(mdb_drop(t.get(), runs_tables_[level][slot], 0), "empty a run");
-    }
-  }
   t.commit();
 }
 
@@ -203,10 +191,7 @@ void merged_index::merge_once(const recent_events& events) {
 void merged_index::begin_merge(const index_run& run, std::uint64_t reach) {
   lmdb_transaction t{environment_, lmdb_transaction::access::write};
   // What a merge that failed has left.
-  MDB_stat stat{};
-  check(mdb_stat(t.get(), table_of(run), &stat), "look at a run");
-  if (stat.ms_entries != 0)
-    check(mdb_drop(t.get(), table_of(run), 0), "empty a run");
+  t.empty(table_of(run));
   write_state(t, checkpoint_, reach, runs_);
   t.commit();
   reach_ = reach;
@@ -338,6 +323,9 @@ bool merged_index::compact_once() {
 
   lmdb_transaction t{environment_, lmdb_transaction::access::write};
   bool done = false;
+  // What a compaction had written when the process ended.
+  if (!job.started)
+    t.empty(table_of(job.target));
   {
     std::vector<lmdb_cursor> sources;
     for (const auto& run : job.sources) {
@@ -376,7 +364,9 @@ bool merged_index::compact_once() {
   auto runs = runs_;
   if (done) {
     for (const auto& source : job.sources) {
-      check(mdb_drop(t.get(), table_of(source), 0), "empty a run");
+      // The cursors have been everywhere.
+      environment_.trust(table_of(source));
+      t.empty(table_of(source));
       std::erase(runs, source);
     }
     runs.push_back(job.target);

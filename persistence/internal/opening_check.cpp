@@ -1,9 +1,11 @@
 #include <microlith/persistence/internal/data_file.hpp>
 #include <microlith/persistence/internal/environment_check.hpp>
 #include <microlith/persistence/internal/opening_check.hpp>
+#include <microlith/persistence/internal/page_guard.hpp>
 
 #include <algorithm>
 #include <span>
+#include <system_error>
 
 namespace microlith::internal {
 
@@ -55,6 +57,9 @@ std::string opening_problem(const std::filesystem::path& data_file,
 
 bool can_be_mapped(const std::filesystem::path& directory) {
   auto file = directory / "data.mdb";
+  std::error_code ignored;
+  if (std::filesystem::exists(directory / damage_mark, ignored))
+    return false;
   if (!inspect_data_file(file))
     return true;
   try {

@@ -20,8 +20,8 @@ namespace microlith::internal {
 [[nodiscard]] std::string opening_problem(const std::filesystem::path& data_file,
                                           std::string_view read_with_care = {});
 
-/// Whether LMDB can open the environment in a directory without dying of it; so where there is
-/// none.
+/// Whether LMDB can open the environment in a directory without dying of it, and no page of it has
+/// been found damaged before (page_guard); so where there is none.
 [[nodiscard]] bool can_be_mapped(const std::filesystem::path& directory);
 
 }  // namespace microlith::internal

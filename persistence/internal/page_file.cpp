@@ -1,6 +1,7 @@
 #include <microlith/persistence/internal/data_file.hpp>
 #include <microlith/persistence/internal/page_file.hpp>
 #include <microlith/persistence/internal/page_layout.hpp>
+#include <microlith/persistence/internal/tree_page.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -119,7 +120,7 @@ page_cursor::page_cursor(const page_file& file, const page_snapshot& seen, const
 }
 
 void page_cursor::fail(std::uint64_t page, const std::string& what) {
-  throw page_error{number_text(page) + " " + what};
+  refuse_page(page, what);
 }
 
 int page_cursor::compare(std::span<const std::byte> a, std::span<const std::byte> b) const {
@@ -128,15 +129,11 @@ int page_cursor::compare(std::span<const std::byte> a, std::span<const std::byte
     auto right = b.size() == sizeof(word) ? page_layout::load<word>(b.data()) : 0;
     return left < right ? -1 : left > right ? 1 : 0;
   }
-  auto common = std::min(a.size(), b.size());
-  int order = common == 0 ? 0 : std::memcmp(a.data(), b.data(), common);
-  if (order != 0 || a.size() == b.size())
-    return order;
-  return a.size() < b.size() ? -1 : 1;
+  return compare_keys(a, b);
 }
 
 page_cursor::node page_cursor::node_at(const level& l, std::size_t index) const {
-  // `check_nodes` has seen that all of it lies within the page.
+  // `check` has seen that all of it lies within the page.
   const auto* page = l.page.data();
   const auto* at = page + load_short(page + head_bytes + index * sizeof(std::uint16_t));
   auto flags = load_short(at + 4);
@@ -154,55 +151,16 @@ page_cursor::node page_cursor::node_at(const level& l, std::size_t index) const 
   return n;
 }
 
-void page_cursor::check_nodes(std::size_t depth, std::uint64_t page) {
-  auto& l = levels_[depth];
-  const auto* raw = l.page.data();
-  bool leaf = depth + 1 == levels_.size();
-  std::size_t lower = load_short(raw + bounds_at);
-  std::size_t upper = load_short(raw + bounds_at + 2);
-  // A page of 64 KiB does not fit the field; LMDB has none either.
-  if (lower < head_bytes || lower % 2 != 0 || lower > upper || upper > l.page.size())
-    fail(page, "has bounds that cannot be");
-  l.count = (lower - head_bytes) / sizeof(std::uint16_t);
-  if (l.count == 0)
-    fail(page, "is empty, and in use");
-  std::size_t used = 0;
-  std::size_t lowest = l.page.size();
-  for (std::size_t i = 0; i < l.count; ++i) {
-    std::size_t at = load_short(raw + head_bytes + i * sizeof(std::uint16_t));
-    if (at < upper || at % 2 != 0 || at + node_head_bytes > l.page.size())
-      fail(page, "has an entry that is not within it");
-    auto flags = load_short(raw + at + 4);
-    std::size_t size = node_head_bytes + load_short(raw + at + 6);
-    if (leaf) {
-      if ((flags & ~(node_overflows | (holds_trees_ ? node_is_tree : 0))) != 0)
-        fail(page, "has an entry of a kind that is not used");
-      size += (flags & node_overflows) != 0 ? sizeof(word) : load_halves(raw + at);
-    }
-    if (size > l.page.size() - at)
-      fail(page, "has an entry that leads out of it");
-    used += size + size % 2;
-    lowest = std::min(lowest, at);
-  }
-  if (lowest != upper || used != l.page.size() - upper)
-    fail(page, "has entries that overlap or leave gaps");
-}
-
 void page_cursor::check(std::size_t depth, std::uint64_t page) {
   auto& l = levels_[depth];
-  const auto* raw = l.page.data();
-  auto wanted = depth + 1 == levels_.size() ? leaf_page : branch_page;
-  if (page_layout::load<word>(raw) != page)
-    fail(page, "says that it is another page");
-  if (load_short(raw + sizeof(word)) != 0)
-    fail(page, "has a field that should be 0");
-  if (load_short(raw + flags_at) != wanted)
-    fail(page, wanted == leaf_page ? "should hold entries, and does not"
-                                   : "should lead to pages, and does not");
-  check_nodes(depth, page);
+  bool leaf = depth + 1 == levels_.size();
+  l.count = check_tree_page(l.page, page,
+                            !leaf          ? tree_page::branch
+                            : holds_trees_ ? tree_page::leaf_with_trees
+                                           : tree_page::leaf);
   // The first key of a branch is not looked at.
   std::span<const std::byte> before = l.from;
-  for (std::size_t i = wanted == branch_page ? 1 : 0; i < l.count; ++i) {
+  for (std::size_t i = leaf ? 0 : 1; i < l.count; ++i) {
     auto key = node_at(l, i).key;
     bool first_of_leaf = i == 0;
     if (integer_keys_ && key.size() != sizeof(word))

@@ -149,7 +149,6 @@ class page_cursor {
   void take_key();
   [[nodiscard]] node node_at(const level& l, std::size_t index) const;
   void check(std::size_t depth, std::uint64_t page);
-  void check_nodes(std::size_t depth, std::uint64_t page);
   [[nodiscard]] int compare(std::span<const std::byte> a, std::span<const std::byte> b) const;
   [[noreturn]] static void fail(std::uint64_t page, const std::string& what);
 

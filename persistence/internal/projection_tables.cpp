@@ -55,13 +55,9 @@ void projection_tables::save(lmdb_transaction& t, const projection_state& state)
 }
 
 void projection_tables::empty(lmdb_transaction& t, std::uint64_t bank) const {
-  auto one = [&](MDB_dbi table) {
-    if (entries(t, table) != 0)
-      check(mdb_drop(t.get(), table, 0), "empty a table");
-  };
   for (const auto& table : sets_[bank].all.all())
-    one(table.table);
-  one(sets_[bank].skipped);
+    t.empty(table.table);
+  t.empty(sets_[bank].skipped);
 }
 
 std::uint64_t projection_tables::skipped_count(const lmdb_transaction& t,
