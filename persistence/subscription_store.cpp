@@ -179,6 +179,8 @@ class subscription_store::state {
       lmdb_transaction t{environment_, lmdb_transaction::access::read};
       return f(t);
     } catch (const lmdb_error& error) {
+      if (error.damaged())
+        return internal::damaged_subscription(directory_, error.what());
       return storage_error{storage_error_kind::io, "cannot read the subscription in " +
                                                        directory_.string() + ": " + error.what()};
     } catch (const storage_exception& error) {
@@ -198,6 +200,8 @@ class subscription_store::state {
       apply(change);
       return change;
     } catch (const lmdb_error& error) {
+      if (error.damaged())
+        return internal::damaged_subscription(directory_, error.what());
       bool full = error.out_of_space();
       return storage_error{full ? storage_error_kind::full : storage_error_kind::io,
                            "cannot write the subscription in " + directory_.string() + ": " +
@@ -230,13 +234,15 @@ result<std::unique_ptr<subscription_store>, storage_error> subscription_store::o
   };
   if (!internal::can_be_mapped(directory))
     return refuse(storage_error_kind::damaged,
-                  "data.mdb was cut or is something else. Restore a backup, or delete the folder: "
-                  "every event is then delivered again");
+                  "data.mdb was cut, is damaged, or is something else. Restore a backup, or delete "
+                  "the folder: every event is then delivered again");
   try {
     auto opened = std::make_unique<state>(name, directory, options);
     opened->load(source, options.start);
     return std::unique_ptr<subscription_store>{new subscription_store{std::move(opened)}};
   } catch (const lmdb_error& error) {
+    if (error.damaged())
+      return internal::damaged_subscription(directory, error.what());
     return refuse(error.out_of_space() ? storage_error_kind::full : storage_error_kind::unusable,
                   error.what());
   } catch (const storage_exception& error) {

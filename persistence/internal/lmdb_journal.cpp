@@ -214,8 +214,8 @@ bool lmdb_journal::plan(append_batch requests, std::span<append_outcome> outcome
     placed_.clear();
     refuse_all(requests, outcomes, failure_kind::handler_failed, certainty::not_done,
                std::string{"the journal's index cannot be read: "} + error.what() +
-                   ". Stop the node and delete the folder `index` beside the journal: it is then "
-                   "built again");
+                   ". Stop the node, delete the folder `index` beside the journal, and start it "
+                   "again: the index is then built again");
     return false;
   }
   return !placed_.empty();
