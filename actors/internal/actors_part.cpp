@@ -161,6 +161,33 @@ bool runtime::actors_part::begins(const envelope& message, opening how) {
   return false;
 }
 
+result<std::optional<envelope>, failure> runtime::actors_part::recall(
+    std::uint64_t position, std::span<const message_type* const> types) const {
+  type_catalog wanted;
+  for (const auto* type : types)
+    static_cast<void>(wanted.add(*type));
+  std::optional<envelope> found;
+  std::string problem;
+  auto read = journal->read(position, {.events = 1}, [&](const record_view& record) {
+    if (wanted.find(record.type->name) != nullptr) {
+      if (auto event = to_envelope(record, wanted))
+        found = *std::move(event);
+      else
+        problem = to_string(event.error());
+    }
+    return false;
+  });
+  if (!read)
+    problem = to_string(read.error());
+  if (problem.empty())
+    return found;
+  return failure{.kind = failure_kind::forgotten,
+                 .certainty = certainty::unknown,
+                 .text = "the event at position " + std::to_string(position) +
+                         ", which may be what is waited for, cannot be read: " + problem,
+                 .message = {}};
+}
+
 void runtime::actors_part::replay(const envelope& cause, const already_appended& before) {
   auto correlation = cause.head().correlation;
   auto known = catalog.get();

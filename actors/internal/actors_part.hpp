@@ -263,6 +263,9 @@ struct runtime::actors_part {
   /// delivered. Otherwise the same command runs already, or has run: its answer is, or will be,
   /// that of the other.
   [[nodiscard]] bool begins(const envelope& message, opening how);
+  /// The event at a position, where it is of one of these types.
+  [[nodiscard]] result<std::optional<envelope>, failure> recall(
+      std::uint64_t position, std::span<const message_type* const> types) const;
   /// The waits of a command that has been carried out before hear what it caused then.
   void replay(const envelope& cause, const already_appended& before);
 
@@ -340,7 +343,10 @@ struct runtime::actors_part {
 
 /// What a message from outside opens.
 [[nodiscard]] inline opened_dispatch opened_by(const envelope& message) {
-  return {.id = message.head().id, .once = message.type().kind == message_kind::command};
+  auto kind = message.type().kind;
+  return {.id = message.head().id,
+          .once = kind == message_kind::command,
+          .is_event = kind == message_kind::event};
 }
 
 /// A wait that answers a CAF request.

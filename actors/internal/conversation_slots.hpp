@@ -7,6 +7,7 @@
 #include <microlith/actors/internal/conversations.hpp>
 
 #include <algorithm>
+#include <deque>
 
 namespace microlith::internal {
 
@@ -58,6 +59,7 @@ struct conversations::slot : boost::intrusive::list_base_hook<> {
   std::vector<const message_type*> timed_out;  // a late one is counted
   steady_time answered_at = steady_time::max();
   bool answered = false;
+  std::uint64_t unread = 0;  // position of an event that the journal keeps; before all of `kept`
   bool overflowed = false;   // something was not kept
   bool nobody_asks = false;  // who alone knows the conversation has its answer
 
@@ -96,43 +98,83 @@ struct conversations::slot : boost::intrusive::list_base_hook<> {
   }
 };
 
+/// An event from outside in whose conversation nothing else has happened. Once it is durable the
+/// journal keeps it for those who may still ask.
+struct quiet_event {
+  message_id id;
+  std::uint64_t position = 0;  ///< 0: it is not durable yet
+  steady_time ended_at;
+};
+
 /// A share of the conversations, under a lock of its own.
 struct alignas(64) conversations::shard {
   template <class T>
-  using by_correlation =
-      boost::unordered_flat_map<correlation_id, std::unique_ptr<T>, std::hash<correlation_id>>;
+  using by_correlation = boost::unordered_flat_map<correlation_id, T, std::hash<correlation_id>>;
 
   mutable brief_mutex mutex;
   /// Conversations in which nothing has happened but one dispatch, with the wait of its caller, who
   /// alone knows them: most are never more. Whatever else happens makes a slot of one (`find`,
   /// `obtain`).
-  by_correlation<pending_wait> alone;
-  by_correlation<slot> slots;
+  by_correlation<std::unique_ptr<pending_wait>> alone;
+  /// Likewise events that nobody waits for.
+  by_correlation<quiet_event> quiet;
+  std::deque<correlation_id> quiet_ends;  // oldest first; some have become slots since
+  std::size_t ended_quietly = 0;          // of `quiet`
+  by_correlation<std::unique_ptr<slot>> slots;
   boost::intrusive::list<slot> answered;  // oldest first
   boost::intrusive::multiset<pending_wait, boost::intrusive::constant_time_size<true>> by_deadline;
   forgotten_ids forgotten;
 
   [[nodiscard]] bool is_new(correlation_id id) const {
-    return (slots.empty() || !slots.contains(id)) && !alone.contains(id);
+    return (slots.empty() || !slots.contains(id)) && (alone.empty() || !alone.contains(id)) &&
+           (quiet.empty() || !quiet.contains(id));
   }
 
   slot& obtain(correlation_id id) {
-    if (auto at = alone.find(id); at != alone.end()) {
-      auto wait = std::move(at->second);
-      alone.erase(at);
-      auto& made = make_slot(id);
-      made.dispatches.push_back({.id = wait->bound, .how = {}, .why = nullptr});
-      made.waits.push_back(std::move(wait));
-      return made;
-    }
-    return make_slot(id);
+    auto* brief = alone.empty() && quiet.empty() ? nullptr : slot_of_brief(id);
+    return brief ? *brief : make_slot(id);
   }
 
   slot* find(correlation_id id) {
-    if (alone.contains(id))
-      return &obtain(id);
+    if (auto* brief = alone.empty() && quiet.empty() ? nullptr : slot_of_brief(id))
+      return brief;
     auto at = slots.find(id);
     return at == slots.end() ? nullptr : at->second.get();
+  }
+
+  void end_quietly(quiet_event& event, correlation_id id, std::uint64_t position, steady_time now) {
+    event.position = position;
+    event.ended_at = now;
+    quiet_ends.push_back(id);
+    ++ended_quietly;
+  }
+
+  /// Answered conversations make room, oldest first, until there are no more than this.
+  void make_room(std::size_t max) {
+    while (quiet_ends.size() > max)
+      drop_oldest_quiet_end();
+    while (answered.size() + ended_quietly > max) {
+      const auto* oldest = oldest_quiet_end();
+      if (oldest && (answered.empty() || oldest->ended_at < answered.front().answered_at))
+        drop_oldest_quiet_end();
+      else
+        erase(answered.front());
+    }
+  }
+
+  /// Forgets what was answered at this time or before. Returns the time of the oldest that is left.
+  [[nodiscard]] std::optional<steady_time> forget_answered_by(steady_time time) {
+    while (!answered.empty() && answered.front().answered_at <= time)
+      erase(answered.front());
+    const auto* oldest = oldest_quiet_end();
+    while (oldest && oldest->ended_at <= time) {
+      drop_oldest_quiet_end();
+      oldest = oldest_quiet_end();
+    }
+    if (answered.empty() && !oldest)
+      return std::nullopt;
+    auto first = answered.empty() ? steady_time::max() : answered.front().answered_at;
+    return oldest ? std::min(first, oldest->ended_at) : first;
   }
 
   void erase(slot& gone) {
@@ -151,6 +193,7 @@ struct alignas(64) conversations::shard {
       owned->dispatches.clear();
       owned->timed_out.clear();
       owned->answered = false;
+      owned->unread = 0;
       owned->overflowed = false;
       owned->nobody_asks = false;
       spare.push_back(std::move(owned));
@@ -158,6 +201,58 @@ struct alignas(64) conversations::shard {
   }
 
  private:
+  // Of a conversation that was kept without one; null: it was not.
+  slot* slot_of_brief(correlation_id id) {
+    if (auto at = alone.find(id); at != alone.end()) {
+      auto wait = std::move(at->second);
+      alone.erase(at);
+      auto& made = make_slot(id);
+      made.dispatches.push_back({.id = wait->bound, .how = {}, .why = nullptr});
+      made.waits.push_back(std::move(wait));
+      return &made;
+    }
+    if (auto at = quiet.find(id); at != quiet.end()) {
+      auto event = at->second;
+      quiet.erase(at);
+      auto& made = make_slot(id);
+      made.dispatches.push_back({.id = event.id, .how = {}, .why = nullptr});
+      if (event.position != 0) {
+        --ended_quietly;
+        auto& dispatch = made.dispatches.front();
+        dispatch.running = 0;
+        dispatch.ended_well = true;
+        dispatch.how = accepted{event.position};
+        made.unread = event.position;
+        made.answered = true;
+        made.answered_at = event.ended_at;
+        answered.push_back(made);
+      }
+      return &made;
+    }
+    return nullptr;
+  }
+
+  // Null: there is none.
+  const quiet_event* oldest_quiet_end() {
+    for (; !quiet_ends.empty(); quiet_ends.pop_front()) {
+      auto at = quiet.find(quiet_ends.front());
+      if (at != quiet.end() && at->second.position != 0)
+        return &at->second;
+    }
+    return nullptr;
+  }
+
+  void drop_oldest_quiet_end() {
+    auto id = quiet_ends.front();
+    quiet_ends.pop_front();
+    auto at = quiet.find(id);
+    if (at == quiet.end() || at->second.position == 0)
+      return;
+    quiet.erase(at);
+    --ended_quietly;
+    forgotten.add(id);
+  }
+
   slot& make_slot(correlation_id id) {
     auto& entry = slots[id];
     if (!entry) {

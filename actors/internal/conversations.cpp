@@ -56,12 +56,15 @@ bool pending_wait::takes(const envelope& message) const {
 
 conversations::conversations(conversation_limits limits, statistics_counters& counters,
                              std::function<void(steady_time)> arm,
-                             std::function<void(const envelope&)> on_late_answer)
+                             std::function<void(const envelope&)> on_late_answer,
+                             recall_event recall)
     : limits_{limits},
       counters_{counters},
       arm_{std::move(arm)},
       on_late_answer_{std::move(on_late_answer)},
+      recall_{std::move(recall)},
       shard_count_{std::clamp<std::size_t>(limits.max_answered_slots, 1, max_shards)},
+      max_answered_{std::max<std::size_t>(1, limits.max_answered_slots / shard_count_)},
       shards_{std::make_unique<shard[]>(shard_count_)} {}
 
 conversations::~conversations() {
@@ -79,7 +82,7 @@ std::size_t conversations::slots() const {
   std::size_t all = 0;
   for (std::size_t i = 0; i < shard_count_; ++i) {
     std::lock_guard lock{shards_[i].mutex};
-    all += shards_[i].slots.size() + shards_[i].alone.size();
+    all += shards_[i].slots.size() + shards_[i].alone.size() + shards_[i].quiet.size();
   }
   return all;
 }
@@ -103,8 +106,7 @@ void conversations::settle(shard& in, slot& at, steady_time now) {
   at.answered_at = now;
   in.answered.push_back(at);
   arm_if_earlier(now + limits_.keep);
-  if (in.answered.size() > std::max<std::size_t>(1, limits_.max_answered_slots / shard_count_))
-    in.erase(in.answered.front());
+  in.make_room(max_answered_);
 }
 
 std::unique_ptr<pending_wait> conversations::unfile(shard& in, slot& at, std::size_t index) {
@@ -188,6 +190,10 @@ std::pair<conversations::slot&, opening> conversations::open_slot(shard& in,
 opening conversations::open(correlation_id correlation, opened_dispatch dispatch) {
   auto& in = shard_of(correlation);
   std::lock_guard lock{in.mutex};
+  if (dispatch.is_event && recall_ && in.is_new(correlation)) {
+    in.quiet.emplace(correlation, quiet_event{.id = dispatch.id, .ended_at = {}});
+    return opening::first;
+  }
   return open_slot(in, correlation, dispatch).second;
 }
 
@@ -208,7 +214,7 @@ opening conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now,
   auto deadline = wait->deadline;
   {
     auto& in = shard_of(wait->correlation);
-    std::lock_guard lock{in.mutex};
+    std::unique_lock lock{in.mutex};
     slot* at = nullptr;
     bool alone = wait->private_conversation && !dispatch.id.empty() && wait->bound == dispatch.id &&
                  in.is_new(wait->correlation);
@@ -221,7 +227,23 @@ opening conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now,
       at = &opened.first;
       how = opened.second;
     }
-    if (stopped_.load(std::memory_order_relaxed)) {
+    bool stopped = stopped_.load(std::memory_order_relaxed);
+    if (at && at->unread != 0 && !stopped && !wait->precedes_its_dispatch()) {
+      auto position = at->unread;
+      auto correlation = wait->correlation;
+      lock.unlock();
+      auto event = recall_(position, wait->types);
+      if (!event)
+        end(event.error());
+      else if (*event && wait->takes(**event))
+        end(std::move(**event));
+      lock.lock();
+      at = ended.empty() ? in.find(correlation) : nullptr;
+      stopped = stopped_.load(std::memory_order_relaxed);
+    }
+    if (!ended.empty()) {
+      // The slot stays: the same wait again finds the same answer.
+    } else if (stopped) {
       end(stopped_failure());
     } else if (!at && !alone && !wait->precedes_its_dispatch() &&
                in.forgotten.contains(wait->correlation)) {
@@ -253,7 +275,7 @@ opening conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now,
         }
       }
       if (done) {
-        // the slot stays: the same wait again finds the same answer
+        // As above.
       } else if (deadline <= now) {
         end(timeout_failure(*wait));
       } else if (waits_.load(std::memory_order_relaxed) >= limits_.max_waits) {
@@ -362,6 +384,24 @@ bool conversations::end_alone(shard& in, correlation_id correlation,
   return false;
 }
 
+// An event that is durable and its own cause, as events from outside are.
+bool conversations::end_quietly(shard& in, correlation_id correlation,
+                                std::span<const envelope* const> passed, message_id id,
+                                const std::optional<accepted>& how, steady_time now) {
+  if (in.quiet.empty() || !how || passed.size() != 1)
+    return false;
+  const auto& event = *passed.front();
+  if (event.head().id != id || event.position == 0)
+    return false;
+  auto at = in.quiet.find(correlation);
+  if (at == in.quiet.end() || at->second.id != id || at->second.position != 0)
+    return false;
+  in.end_quietly(at->second, correlation, event.position, now);
+  arm_if_earlier(now + limits_.keep);
+  in.make_room(max_answered_);
+  return true;
+}
+
 void conversations::conclude(correlation_id correlation, std::span<const envelope* const> passed,
                              message_id id, const std::optional<accepted>& how, steady_time now) {
   endings ended;
@@ -380,7 +420,8 @@ void conversations::conclude(correlation_id correlation, std::span<const envelop
   {
     auto& in = shard_of(correlation);
     std::lock_guard lock{in.mutex};
-    if (end_alone(in, correlation, passed, id, how, ended))
+    if (end_quietly(in, correlation, passed, id, how, now) ||
+        end_alone(in, correlation, passed, id, how, ended))
       return;
     auto* at = in.find(correlation);
     if (!at)
@@ -477,12 +518,10 @@ steady_time conversations::expire(steady_time now) {
         ended.emplace_back(std::move(wait), raw_answer{std::move(why)}, true);
         settle(in, at, now);
       }
-      while (!in.answered.empty() && in.answered.front().answered_at + limits_.keep <= now)
-        in.erase(in.answered.front());
+      if (auto oldest = in.forget_answered_by(now - limits_.keep))
+        next = std::min(next, *oldest + limits_.keep);
       if (!in.by_deadline.empty())
         next = std::min(next, in.by_deadline.begin()->deadline);
-      if (!in.answered.empty())
-        next = std::min(next, in.answered.front().answered_at + limits_.keep);
     }
     tell(ended);
   }

@@ -3,7 +3,9 @@
 // The waits and slots of a node: where an answer and the wait for it meet, in either order.
 //
 // A dispatch from outside opens a slot for its conversation; messages and failures of the
-// conversation are kept there, so a wait that comes after its answer still finds it. Invariants:
+// conversation are kept there, so a wait that comes after its answer still finds it. What most
+// conversations are, one dispatch and nothing else, is kept without a slot
+// (conversation_slots.hpp). Invariants:
 //   - a wait ends exactly once;
 //   - the number of waits, of answered slots and of messages kept in a slot is bounded;
 //   - a wait for a conversation that has made room for others ends as `forgotten`.
@@ -71,7 +73,13 @@ class pending_wait : public boost::intrusive::set_base_hook<> {
 struct opened_dispatch {
   message_id id;
   bool once = false;  ///< a command: while it runs, the same one again is not another
+  bool is_event = false;
 };
+
+/// Reads an event by position where it is of one of these types. Empty: it is not; an error: nobody
+/// knows.
+using recall_event = std::function<result<std::optional<envelope>, failure>(
+    std::uint64_t position, std::span<const message_type* const> types)>;
 
 /// Whether the conversation had the dispatch before. `again` where that is not known any more, too.
 enum class opening : std::uint8_t { first, while_running, again };
@@ -89,9 +97,10 @@ class conversations {
   using endings = boost::container::small_vector<ending, 2>;
 
   /// `arm(time)` is called when `expire` has to be called earlier than it was last asked for.
+  /// Without `recall` every event is kept in a slot.
   conversations(conversation_limits limits, statistics_counters& counters,
                 std::function<void(steady_time)> arm,
-                std::function<void(const envelope&)> on_late_answer);
+                std::function<void(const envelope&)> on_late_answer, recall_event recall = {});
   ~conversations();
   conversations(const conversations&) = delete;
   conversations& operator=(const conversations&) = delete;
@@ -149,6 +158,8 @@ class conversations {
                  std::vector<envelope>& late);
   void finish_slot(shard& in, slot& at, message_id id, accepted how, endings& ended);
   void settle(shard& in, slot& at, steady_time now);
+  bool end_quietly(shard& in, correlation_id correlation, std::span<const envelope* const> passed,
+                   message_id id, const std::optional<accepted>& how, steady_time now);
   static bool end_alone(shard& in, correlation_id correlation,
                         std::span<const envelope* const> passed, message_id id,
                         const std::optional<accepted>& how, endings& ended);
@@ -160,12 +171,14 @@ class conversations {
   statistics_counters& counters_;
   std::function<void(steady_time)> arm_;
   std::function<void(const envelope&)> on_late_answer_;
+  recall_event recall_;
   std::atomic<std::size_t> waits_{0};
   std::atomic<bool> stopped_{false};
   std::atomic<steady_time::rep> armed_{steady_time::max().time_since_epoch().count()};
 
   static constexpr std::size_t max_shards = 64;
   std::size_t shard_count_;
+  std::size_t max_answered_;  // in a shard
   std::unique_ptr<shard[]> shards_;
 };
 

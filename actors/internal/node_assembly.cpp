@@ -35,6 +35,11 @@ void node_assembly::start_actors(runtime& of) {
   }
   part.timekeeper = spawn_timekeeper(of);
   part.callbacks = spawn_callbacks(of);
+  recall_event recall;
+  if (!part.others || part.others->has_journal())
+    recall = [&part](std::uint64_t position, std::span<const message_type* const> types) {
+      return part.recall(position, types);
+    };
   part.talks = std::make_unique<conversations>(
       conversation_limits{.max_waits = part.options.max_waits,
                           .max_answered_slots = part.options.max_answered_slots,
@@ -47,7 +52,8 @@ void node_assembly::start_actors(runtime& of) {
       },
       [&part](const envelope& late) {
         part.log(log_level::warning, "an answer came after its wait had ended: " + late.print());
-      });
+      },
+      std::move(recall));
   part.writer = spawn_writer(of);
   part.workshop = spawn_workshop(of);
   for (auto& bus : part.buses) {

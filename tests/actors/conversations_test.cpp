@@ -66,6 +66,17 @@ envelope event_in(correlation_id conversation, message_id root) {
   return {head, work_done{1}};
 }
 
+// An event from outside, its own cause.
+envelope outside_event(correlation_id conversation, message_id id, std::uint64_t position) {
+  envelope_head head;
+  head.id = id;
+  head.correlation = conversation;
+  head.root = id;
+  envelope event{head, work_done{1}};
+  event.position = position;
+  return event;
+}
+
 failure failed_handling(message_id message) {
   return {.kind = failure_kind::handler_failed,
           .certainty = certainty::not_done,
@@ -74,9 +85,9 @@ failure failed_handling(message_id message) {
 }
 
 struct table_of_waits {
-  explicit table_of_waits(conversation_limits limits = {})
+  explicit table_of_waits(conversation_limits limits = {}, recall_event recall = {})
       : talks{limits, counters, [this](steady_time when) { armed = std::min(armed, when); },
-              [this](const envelope&) { ++late; }} {}
+              [this](const envelope&) { ++late; }, std::move(recall)} {}
 
   statistics_counters counters;
   steady_time armed = steady_time::max();
@@ -230,6 +241,115 @@ BOOST_AUTO_TEST_CASE(the_thread_that_completes_a_wait_may_use_the_table) {
   table.talks.wait(std::move(wait), start);
   table.talks.pass(event_in(conversation, message_id::make()), start);
   BOOST_TEST(out.ended == 1);
+}
+
+BOOST_AUTO_TEST_CASE(an_event_that_is_kept_by_the_journal_is_found_as_one_in_a_slot_is) {
+  bool holds = rc::check("it makes no difference to a wait who keeps the event", [] {
+    auto conversation = correlation_id::make();
+    opened_dispatch dispatch{.id = message_id::make(), .is_event = true};
+    // At 0 it is not journaled.
+    auto event = outside_event(conversation, dispatch.id, *rc::gen::element(0U, 7U, 7U, 7U));
+    int reads = 0;
+    table_of_waits quiet{{}, [&](std::uint64_t position, auto types) {
+                           RC_ASSERT(position == event.position);
+                           ++reads;
+                           bool wanted =
+                               std::find(types.begin(), types.end(), &event.type()) != types.end();
+                           return wanted ? std::optional{event} : std::nullopt;
+                         }};
+    table_of_waits with_slot;
+    auto each = [&](auto f) {
+      f(quiet, 0U);
+      f(with_slot, 1U);
+    };
+    each([&](table_of_waits& table, std::size_t) { table.talks.open(conversation, dispatch); });
+    std::vector<std::unique_ptr<two_outcomes>> all;
+    auto now = start;
+    bool ends_first = *rc::gen::arbitrary<bool>();
+    auto steps = *rc::gen::inRange(0, 20);
+    for (int step = 0; step < steps; ++step) {
+      auto what = step == 0 && ends_first ? 0 : *rc::gen::element(0, 1, 2, 3, 4, 5, 6, 7);
+      auto caused = event_in(conversation, dispatch.id);
+      envelope other{caused.head(), other_work_done{1}};
+      bool bound = *rc::gen::arbitrary<bool>();
+      bool takes_accepted = *rc::gen::arbitrary<bool>();
+      bool wants_other = *rc::gen::arbitrary<bool>();
+      if (what >= 4)
+        all.push_back(std::make_unique<two_outcomes>());
+      now += what == 3 ? 6s : 0s;
+      each([&](table_of_waits& table, std::size_t which) {
+        const auto* one = what <= 1 ? &event : &other;
+        if (what <= 2) {
+          table.talks.conclude(conversation, {&one, 1}, dispatch.id,
+                               what <= 1 ? std::optional{accepted{event.position}} : std::nullopt,
+                               now);
+        } else if (what == 3) {
+          static_cast<void>(table.talks.expire(now));
+        } else if (what == 7) {
+          static_cast<void>(
+              table.talks.fail(conversation, dispatch.id, failed_handling(dispatch.id), now));
+        } else {
+          auto wait = wait_for(conversation, all.back()->out[which], now + 5s);
+          if (wants_other)
+            wait->types = {&type_of<other_work_done>()};
+          wait->takes_accepted = takes_accepted;
+          wait->bound = bound ? dispatch.id : message_id{};
+          wait->bound_to_root = bound;
+          table.talks.wait(std::move(wait), now);
+        }
+      });
+      for (const auto& each_wait : all)
+        RC_ASSERT(each_wait->same());
+      RC_ASSERT(quiet.talks.pending_waits() == with_slot.talks.pending_waits());
+      RC_ASSERT(quiet.talks.slots() == with_slot.talks.slots());
+    }
+    each([&](table_of_waits& table, std::size_t) {
+      static_cast<void>(table.talks.expire(now + 5s));
+      static_cast<void>(table.talks.expire(now + 1h));
+    });
+    for (const auto& each_wait : all)
+      RC_ASSERT(each_wait->same());
+    RC_ASSERT(quiet.talks.slots() == with_slot.talks.slots());
+    RC_TAG(reads > 0);
+  });
+  BOOST_TEST(holds);
+}
+
+BOOST_AUTO_TEST_CASE(events_that_nobody_waited_for_make_room_oldest_first) {
+  constexpr std::size_t max = 8;
+  table_of_waits table{{.max_answered_slots = max},
+                       [](std::uint64_t, auto) { return std::optional<envelope>{}; }};
+  std::vector<correlation_id> all;
+  for (std::uint64_t i = 1; i <= 100; ++i) {
+    all.push_back(correlation_id::make());
+    auto id = message_id::make();
+    table.talks.open(all.back(), {.id = id, .is_event = true});
+    auto durable = outside_event(all.back(), id, i);
+    const auto* one = &durable;
+    table.talks.conclude(all.back(), {&one, 1}, id, accepted{i}, start);
+  }
+  BOOST_TEST(table.talks.slots() <= max);
+  outcome late;
+  table.talks.wait(wait_for(all.front(), late), start);
+  BOOST_TEST((late.failed() == failure_kind::forgotten));
+}
+
+BOOST_AUTO_TEST_CASE(an_event_that_cannot_be_read_again_ends_the_wait_for_it_and_says_why) {
+  table_of_waits table{{}, [](std::uint64_t, auto) -> result<std::optional<envelope>, failure> {
+                         return failure{.kind = failure_kind::forgotten,
+                                        .certainty = certainty::unknown,
+                                        .text = "damaged",
+                                        .message = {}};
+                       }};
+  auto conversation = correlation_id::make();
+  auto id = message_id::make();
+  table.talks.open(conversation, {.id = id, .is_event = true});
+  auto durable = outside_event(conversation, id, 7);
+  const auto* one = &durable;
+  table.talks.conclude(conversation, {&one, 1}, id, accepted{7}, start);
+  outcome late;
+  table.talks.wait(wait_for(conversation, late), start);
+  BOOST_TEST((late.failed() == failure_kind::forgotten));
 }
 
 BOOST_AUTO_TEST_CASE(random_sequences_end_every_wait_once_as_the_model_says) {
@@ -442,7 +562,7 @@ BOOST_AUTO_TEST_CASE(random_loads_keep_every_count_within_its_bound) {
   bool holds = rc::check("waits, slots and messages are bounded", [] {
     conversation_limits limits{
         .max_waits = 8, .max_answered_slots = 32, .max_kept_messages = 4, .keep = 10s};
-    table_of_waits table{limits};
+    table_of_waits table{limits, [](std::uint64_t, auto) { return std::optional<envelope>{}; }};
     std::vector<std::unique_ptr<outcome>> outs;
     std::vector<std::pair<correlation_id, message_id>> running;
     std::vector<correlation_id> all;
@@ -452,7 +572,8 @@ BOOST_AUTO_TEST_CASE(random_loads_keep_every_count_within_its_bound) {
         case 0:
           running.emplace_back(correlation_id::make(), message_id::make());
           all.push_back(running.back().first);
-          table.talks.open(running.back().first, {running.back().second});
+          table.talks.open(running.back().first,
+                           {.id = running.back().second, .is_event = *rc::gen::arbitrary<bool>()});
           break;
         case 1:
           if (!all.empty()) {
@@ -466,8 +587,10 @@ BOOST_AUTO_TEST_CASE(random_loads_keep_every_count_within_its_bound) {
           break;
         default:
           if (!running.empty()) {
-            table.talks.conclude(running.back().first, {}, running.back().second, accepted{},
-                                 start);
+            auto [conversation, id] = running.back();
+            auto durable = outside_event(conversation, id, 1);
+            const auto* one = &durable;
+            table.talks.conclude(conversation, {&one, 1}, id, accepted{1}, start);
             running.pop_back();
           }
       }
