@@ -7,6 +7,7 @@ const at = (id) => document.getElementById(id);
 
 const words = {
   invalid_email: "Enter an e-mail address, such as name@example.org.",
+  not_ascii: "Enter an e-mail address without letters such as ä or é: none can have an account here.",
   weak_password: "Choose a password of at least 8 characters.",
   password_too_long: "Choose a shorter password: it may have up to 1,024 bytes.",
   user_already_exists: "There is an account with this e-mail already. Sign in instead?",
@@ -27,16 +28,19 @@ const fieldOf = {
 };
 
 const retryAfterMs = 3000;
+const emailLimit = 254;
+const passwordLimitBytes = 1024;
 
 let registering = false;
 let busy = false;
 let member = null;
 let refreshTimer = 0;
+let unanswered = null; // the registration that was sent last, and its key
 
 class Offline extends Error {}
 
-async function call(method, path, body) {
-  const options = { method, credentials: "same-origin", cache: "no-store", headers: {} };
+async function call(method, path, body, headers = {}) {
+  const options = { method, credentials: "same-origin", cache: "no-store", headers: { ...headers } };
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
@@ -218,20 +222,48 @@ async function signIn(email, password) {
   return null;
 }
 
+// The same registration has the same key until it is answered: if it was done, and only the answer
+// was lost, sending it again is answered like the first time.
+function keyOf(email, password) {
+  if (unanswered?.email !== email || unanswered.password !== password) {
+    const random = crypto.getRandomValues(new Uint8Array(16));
+    const key = Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    unanswered = { email, password, key };
+  }
+  return unanswered.key;
+}
+
+async function register(email, password) {
+  const headers = { "Idempotency-Key": keyOf(email, password) };
+  const result = await call("POST", "/api/register", { email, password }, headers);
+  if (result.status < 500) {
+    unanswered = null;
+  }
+  return result;
+}
+
 async function submit() {
   const email = at("email").value.trim();
   const password = at("password").value;
-  if (email === "" || !at("email").checkValidity()) {
+  if (/[^ -~]/.test(email)) {
+    return showError("invalid_email", words.not_ascii);
+  }
+  if (email === "" || email.length > emailLimit || !at("email").checkValidity()) {
     return showError("invalid_email", words.invalid_email);
   }
   if (registering && [...password].length < 8) {
     return showError("weak_password", words.weak_password);
   }
+  if (new TextEncoder().encode(password).length > passwordLimitBytes) {
+    return registering
+      ? showError("password_too_long", words.password_too_long)
+      : showError("invalid_credentials", words.invalid_credentials);
+  }
   if (password === "") {
     return showError("weak_password", "Enter your password.");
   }
   if (registering) {
-    const result = await call("POST", "/api/register", { email, password });
+    const result = await register(email, password);
     if (result.status !== 201) {
       return showError(result.answer.error, wordsFor(result));
     }
@@ -261,7 +293,7 @@ async function whileBusy(work, place) {
       throw error;
     }
     showOffline(false);
-    at(place).textContent = "Nothing was sent: the server cannot be reached.";
+    at(place).textContent = "No answer came: the server cannot be reached.";
   } finally {
     setBusy(false);
   }

@@ -244,6 +244,62 @@ BOOST_AUTO_TEST_CASE(a_lost_connection_is_told_and_survived) {
   BOOST_TEST(chromium.holds("document.getElementById('offline').hidden"));
 }
 
+BOOST_AUTO_TEST_CASE(a_registration_whose_answer_is_lost_is_sent_again_and_is_the_same) {
+  open_page page;
+  auto& chromium = page.chromium;
+  chromium.evaluate(
+      "{ const send = fetch; window.fetch = async (...all) => { window.fetch = send;"
+      " await send(...all); throw new TypeError('lost'); }; }");
+  chromium.click("#switch");
+  page.submit("alice@example.org", "correct horse");
+  chromium.wait_until(page.shows("form-error", "No answer came"));
+  chromium.click("#submit");
+  chromium.wait_until(page.visible("member"));
+}
+
+BOOST_AUTO_TEST_CASE(a_double_click_registers_once) {
+  open_page page;
+  auto& chromium = page.chromium;
+  chromium.evaluate(
+      "{ const send = fetch; window.sent = []; window.fetch = (...all) => {"
+      " window.sent.push(all[0]); return send(...all); }; }");
+  chromium.click("#switch");
+  page.fill("email", "alice@example.org");
+  page.fill("password", "correct horse");
+  chromium.evaluate("{ const b = document.getElementById('submit'); b.click(); b.click(); }");
+  chromium.wait_until(page.visible("member"));
+  BOOST_TEST(chromium.text("window.sent.join(' ')") == "/api/register /api/login /api/me");
+  // Back and forth between pages, whoever has signed in is still there.
+  chromium.evaluate("location.href = '/icon.svg'");
+  chromium.wait_until("location.pathname === '/icon.svg'");
+  chromium.evaluate("history.back()");
+  chromium.wait_until("location.pathname === '/' && " + page.visible("member"));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_typed_is_not_cut_to_what_would_do) {
+  open_page page;
+  auto& chromium = page.chromium;
+  chromium.click("#switch");
+  page.submit("älice@example.org", "correct horse");
+  chromium.wait_until(page.shows("email-error", "without letters such as"));
+  page.submit(std::string(300, 'a') + "@example.org", "correct horse");
+  chromium.wait_until(page.shows("email-error", "Enter an e-mail address, such as"));
+  // 1,024 characters, twice as many bytes.
+  std::string umlauts;
+  for (int i = 0; i < 1'024; ++i)
+    umlauts += "ü";
+  page.submit("alice@example.org", umlauts);
+  chromium.wait_until(page.shows("password-error", "Choose a shorter password"));
+  umlauts.resize(1'024);
+  page.submit("alice@example.org", umlauts);
+  chromium.wait_until(page.visible("member"));
+  page.sign_out();
+  page.submit("alice@example.org", umlauts + "ü");
+  chromium.wait_until(page.shows("form-error", "The e-mail or the password is not right."));
+  page.submit("alice@example.org", umlauts);
+  chromium.wait_until(page.visible("member"));
+}
+
 BOOST_AUTO_TEST_CASE(a_sign_in_that_has_ended_is_told) {
   open_page page;
   page.register_user("alice@example.org");
