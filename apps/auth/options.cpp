@@ -109,7 +109,10 @@ std::variant<options, early_exit> parse_options(int argc, const char* const* arg
   app.option_defaults()->take_last();
   app.set_version_flag("--version", version, "Print the version and exit");
   app.add_option("--data", parsed.data, "Directory of the journal and all that is derived from it")
-      ->option_text("DIR [./data]");
+      ->option_text("DIR [./data]")
+      ->check([](const std::string& directory) {
+        return directory.empty() ? std::string{"name a directory"} : std::string{};
+      });
   app.add_option_function<std::string>("--http", each("--http", parsed, set_endpoint),
                                        "Where to serve; port 0 takes a free one")
       ->option_text("ADDRESS:PORT [127.0.0.1:8080]");

@@ -52,7 +52,7 @@ void add_show(CLI::App& group, chosen_command& chosen) {
   auto* command = group.add_subcommand("show", "All that is known of one event");
   auto options = std::make_shared<show_options>();
   add_data_option(*command, options->data);
-  command->add_option("which", options->which, "A position, or a message id")
+  command->add_option("position-or-id", options->which, "A position, or a message id")
       ->required()
       ->type_name("POSITION|ID");
   command->add_flag("--json", options->json, "Print JSON");

@@ -43,6 +43,35 @@ std::string first_line(std::string text) {
   return text.substr(0, text.find('\n'));
 }
 
+// The group or command that was named, as far as it is known.
+const CLI::App& innermost(const CLI::App& app) {
+  const auto* at = &app;
+  while (!at->get_subcommands().empty())
+    at = at->get_subcommands().front();
+  return *at;
+}
+
+std::string full_name(const CLI::App& at) {
+  const auto* outer = at.get_parent();
+  return outer == nullptr ? at.get_name() : full_name(*outer) + ' ' + at.get_name();
+}
+
+std::string wrong_use(const CLI::App& app, const CLI::ParseError& error) {
+  const auto& at = innermost(app);
+  auto name = full_name(at);
+  auto text = first_line(error.what());
+  auto below = at.get_subcommands([](const CLI::App*) { return true; });
+  bool lacks_command = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !below.empty();
+  if (lacks_command) {
+    auto unknown = app.remaining(true);
+    text = (unknown.empty() ? "name a command" : "there is no '" + unknown.front() + '\'') + "; " +
+           name + " has";
+    for (const auto* each : below)
+      text += (each == below.front() ? " " : ", ") + each->get_name();
+  }
+  return text + "; see " + name + " --help";
+}
+
 int parse_and_run(int argc, const char* const* argv) {
   chosen_command chosen;
   CLI::App app{"Looks after Microlith nodes: what they keep on disk, and how they work together.",
@@ -65,7 +94,7 @@ int parse_and_run(int argc, const char* const* argv) {
     std::cout << version << '\n';
     return finish_output();
   } catch (const CLI::ParseError& error) {
-    return complain(first_line(error.what()) + "; see microlith --help");
+    return complain(wrong_use(app, error));
   }
   return chosen.run ? chosen.run() : complain("no command; see microlith --help");
 }

@@ -118,6 +118,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_in_one_line) {
       {"--colour"},
       {"serve"},
       {"--data"},
+      {"--data", ""},
       {"--http", "8080"},
       {"--http", "127.0.0.1"},
       {"--http", "127.0.0.1:99999"},

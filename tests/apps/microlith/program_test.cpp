@@ -42,4 +42,21 @@ BOOST_AUTO_TEST_CASE(wrong_use_is_one_line_and_exits_2) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(wrong_use_names_what_there_is) {
+  auto says = [](const std::vector<std::string>& arguments, const std::string& text) {
+    auto end = run(arguments);
+    BOOST_TEST(end.code == 2);
+    BOOST_TEST(end.err == "microlith: " + text + '\n');
+  };
+  const std::string groups = "microlith has journal, projection, subscription, cluster; ";
+  says({}, "name a command; " + groups + "see microlith --help");
+  says({"jurnal"}, "there is no 'jurnal'; " + groups + "see microlith --help");
+  const std::string commands =
+      "microlith projection has ls, rebuild, drop; see microlith projection --help";
+  says({"projection"}, "name a command; " + commands);
+  says({"projection", "list"}, "there is no 'list'; " + commands);
+  says({"journal", "show", "--data", "x"},
+       "position-or-id is required; see microlith journal show --help");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
