@@ -59,6 +59,19 @@ concept evolves_with = requires(S state, const E& event) {
 };
 
 template <class S>
+concept names_a_category = requires {
+  { S::stream } -> std::convertible_to<std::string_view>;
+};
+
+template <class C>
+concept has_stream_key = requires(const C& command) {
+  { stream_key(command) } -> std::convertible_to<std::string>;
+};
+
+template <class S, class E>
+struct evolves : std::bool_constant<event_message<E> && evolves_with<S, E>> {};
+
+template <class S>
 concept names_events = requires {
   typename S::events;
 };
@@ -92,6 +105,10 @@ decltype(auto) call_decide(const S& state, const C& command, const void* prepare
   } else if constexpr (requires { decide(state, command, info); }) {
     return decide(state, command, info);
   } else {
+    static_assert(
+        requires { decide(state, command); },
+        "a decider needs `decide(const State&, const Command&)`, which may also take what "
+        "`prepare` made and a `const decision_info&`, in the namespace of state or command");
     return decide(state, command);
   }
 }
@@ -177,6 +194,9 @@ class decision_collector {
 
 template <class S, command_message C>
 [[nodiscard]] decider_command make_decider_command() {
+  static_assert(has_stream_key<C>,
+                "a decider needs `std::string stream_key(const Command&)`, which names the stream "
+                "that a command is about, in the namespace of the command");
   decider_command command;
   command.type = &type_of<C>();
   command.key = [](const void* body) -> std::string {
@@ -207,6 +227,9 @@ template <class S, command_message C>
 template <class S, class E>
 void add_evolve(decider_definition& definition) {
   if constexpr (event_message<E>) {
+    static_assert(
+        evolves_with<S, E> || !requires(S & state, const E& event) { evolve(state, event); },
+        "`evolve(State, const Event&)` returns the new state");
     if constexpr (evolves_with<S, E>) {
       definition.evolve.emplace(&type_of<E>(), [](void* state, const void* event) {
         auto& s = *static_cast<S*>(state);
@@ -223,6 +246,9 @@ template <class State, command_message... Commands>
 [[nodiscard]] std::shared_ptr<internal::decider_definition> make_decider(
     decider_options options = {}, std::source_location place = std::source_location::current()) {
   using namespace boost::mp11;
+  static_assert(internal::names_a_category<State>,
+                "a decider's state names what its streams are called: "
+                "`static constexpr std::string_view stream = \"shop.order\";`");
   auto definition = std::make_shared<internal::decider_definition>();
   definition->category = State::stream;
   definition->place = place;
@@ -248,6 +274,10 @@ template <class State, command_message... Commands>
     mp_for_each<mp_transform<std::type_identity, mp_rename<typename State::events, mp_list>>>(
         [&]<class E>(std::type_identity<E>) { internal::add_evolve<State, E>(*definition); });
   }
+  using own = mp_any_of_q<produced, mp_bind_front<internal::evolves, State>>;
+  static_assert(std::is_empty_v<State> || own::value || internal::names_events<State>,
+                "no event changes the state: a decider needs `State evolve(State, const Event&)`, "
+                "in the namespace of state or event");
   internal::add_snapshots<State>(*definition);
   return definition;
 }

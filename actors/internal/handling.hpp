@@ -70,10 +70,16 @@ inline constexpr std::uint16_t max_causation_depth = 64;
 template <any_message T, class F>
 [[nodiscard]] std::function<void(const envelope&, context&)> untyped(F function) {
   return [function = std::move(function)](const envelope& message, context& ctx) mutable {
-    if constexpr (std::is_invocable_v<F&, const T&, context&>)
-      function(*message.get_if<T>(), ctx);
-    else
-      function(*message.get_if<T>());
+    auto call = [&] {
+      if constexpr (std::is_invocable_v<F&, const T&, context&>)
+        return function(*message.get_if<T>(), ctx);
+      else
+        return function(*message.get_if<T>());
+    };
+    static_assert(std::is_void_v<decltype(call())>,
+                  "what a handler of a command or an event returns would be lost: it takes "
+                  "(const T&, context&) and dispatches through the context");
+    call();
   };
 }
 

@@ -74,6 +74,12 @@ work_done decide(const plain&, const plain_work&) {
 work_done decide(const secretive&, const plain_work&) {
   return {};
 }
+plain evolve(plain state, const work_done&) {
+  return state;
+}
+secretive evolve(secretive state, const work_done&) {
+  return state;
+}
 
 }  // namespace
 
