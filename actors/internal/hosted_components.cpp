@@ -119,6 +119,15 @@ result<void, failure> hosted_components::serve(hosted& at, const component& of) 
       return ok;
   }
   auto& part = node_.actors();
+  for (const auto& declared : of.declarations()) {
+    const auto& rows = declared.projection;
+    if (declared.how == involvement::serves && !rows.empty() &&
+        part.journal->rows_of(rows) == nullptr && !part.projectors.get()->contains(rows))
+      return cannot_host("component " + of.name() + " answers " + std::string{declared.type->name} +
+                         " from the projection " + rows +
+                         ", which is not hosted here: hand the component that projection with "
+                         "`projects`, or name one that it has");
+  }
   hosting with{.node = node_,
                .subscriptions = at.subscriptions,
                .rows_of = [&part](const std::string& name) -> hosted_rows {

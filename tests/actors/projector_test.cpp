@@ -314,6 +314,16 @@ BOOST_AUTO_TEST_CASE(a_projection_needs_a_data_directory) {
   BOOST_TEST(started.error().text.find("data") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_query_answered_from_rows_that_are_not_there_is_refused_at_the_start) {
+  component lost{"test.lost"};
+  lost.answers<ping>("test.misspelt", [](const ping&, const read_transaction&) { return pong{}; });
+  auto started = microlith::node::start({.scheduler = scheduling::deterministic}, {lost});
+  BOOST_REQUIRE(!started.has_value());
+  BOOST_TEST(started.error().text.find("component test.lost answers test.ping from the projection "
+                                       "test.misspelt, which is not hosted here: ") !=
+             std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_projection_may_be_hosted_later) {
   running_node node{{accounts()}, options()};
   BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(open_account{"ann"}).failed());
