@@ -20,9 +20,6 @@ using internal::projection_tables;
 
 namespace {
 
-// A checkpoint that no row depends on is written this often: after a start as many are skipped
-// again.
-constexpr std::uint64_t events_between_bare_checkpoints = 100'000;
 constexpr std::uint64_t rebuild_page_events = 50'000;
 // A projection's share of the address space that a journal reserves.
 constexpr unsigned map_share = 16;
@@ -47,6 +44,7 @@ class projection_store::state {
         const projection_options& options)
       : definition_{std::move(definition)},
         directory_{directory},
+        bare_interval_{options.events_between_bare_checkpoints},
         environment_{directory, options_of(options, projection_tables::count(definition_))} {
     internal::growing(environment_, [&] {
       lmdb_transaction t{environment_, lmdb_transaction::access::write};
@@ -235,8 +233,7 @@ class projection_store::state {
       return page;
     auto state = kept_;
     state.checkpoint = page->last;
-    bool worth_writing =
-        t || (moves_checkpoint && page->last >= kept_.checkpoint + events_between_bare_checkpoints);
+    bool worth_writing = t || (moves_checkpoint && page->last >= kept_.checkpoint + bare_interval_);
     if (worth_writing) {
       if (!t)
         t.emplace(environment_, lmdb_transaction::access::write);
@@ -272,6 +269,7 @@ class projection_store::state {
 
   projection_group definition_;
   std::filesystem::path directory_;
+  std::uint64_t bare_interval_;  ///< events between checkpoints that no row depends on
   internal::environment environment_;
   projection_tables tables_;
   page_applier applier_{definition_, environment_, tables_};

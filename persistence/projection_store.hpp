@@ -34,6 +34,9 @@ struct projection_options {
   std::size_t map_limit_bytes = 0;
   std::size_t map_reserve_bytes = 0;
   bool sync = true;
+  /// A checkpoint that no row depends on is written this often: after a start as many are skipped
+  /// again.
+  std::uint64_t events_between_bare_checkpoints = 100'000;
 };
 
 struct catch_up_progress {

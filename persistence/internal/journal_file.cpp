@@ -27,8 +27,6 @@ constexpr std::uint64_t slack_bytes = 256 * 1024;
 // What may be missing where a commit failed without saying that the disk was full.
 constexpr std::uint64_t probe_bytes = std::uint64_t{1} << 20;
 
-constexpr std::chrono::milliseconds oldest_view{100};
-constexpr std::uint32_t loads_between_looks = 64;
 constexpr std::ptrdiff_t prefetched_lines = 4;
 
 std::array<std::byte, 8> record_key(std::uint64_t position) {
@@ -341,21 +339,21 @@ std::uint64_t journal_file::writing::commit() {
   return position_;
 }
 
-journal_file::reading::reading(const journal_file& file)
+journal_file::reading::reading(const journal_file& file, clock now)
     : file_{file},
       transaction_{file.environment_, lmdb_transaction::access::read},
       records_{file.records_in(transaction_)},
       loads_until_look_{loads_between_looks},
-      began_{std::chrono::steady_clock::now()} {}
+      now_{now},
+      began_{now()} {}
 
 void journal_file::reading::renew_when_old() {
   if (--loads_until_look_ != 0)
     return;
   loads_until_look_ = loads_between_looks;
-  auto now = std::chrono::steady_clock::now();
+  auto now = now_();
   if (now - began_ < oldest_view)
     return;
-  // An old view keeps the pages of its time from being used again.
   at_ = 0;
   transaction_.reset();
   transaction_.renew();

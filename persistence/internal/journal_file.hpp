@@ -70,10 +70,18 @@ class journal_file {
     std::uint64_t running_hash_;
   };
 
+  /// Views of the records are renewed after this long: an old one keeps the pages of its time from
+  /// being used again.
+  static constexpr std::chrono::milliseconds oldest_view{100};
+  /// So often is looked how old a view is.
+  static constexpr std::uint32_t loads_between_looks = 64;
+
   /// One view of the records, renewed when it gets old; any thread, one at a time.
   class reading {
    public:
-    explicit reading(const journal_file& file);
+    using clock = std::chrono::steady_clock::time_point (*)();
+
+    explicit reading(const journal_file& file, clock now = &std::chrono::steady_clock::now);
     /// The record at a position, which must not be past the last; positions in a row are quick.
     [[nodiscard]] std::optional<storage_error> load(std::uint64_t position, parsed_record& out);
 
@@ -85,6 +93,7 @@ class journal_file {
     mapped_tree records_;
     std::uint64_t at_ = 0;  ///< the position that was found last; 0: none
     std::uint32_t loads_until_look_;
+    clock now_;
     std::chrono::steady_clock::time_point began_;
   };
 

@@ -37,11 +37,12 @@ BOOST_DESCRIBE_STRUCT(other_row, (), (text))
 constexpr table<std::string, thing_row> things{"things"};
 constexpr table<std::tuple<std::uint32_t, std::string>, thing_row> by_size{"by_size"};
 
-struct long_row {
-  std::string text;
+/// No projection here has an apply function for it.
+struct thing_lost_event {
+  using message = microlith::event<"sample.thing_lost_event">;
+  std::string name;
 };
-BOOST_DESCRIBE_STRUCT(long_row, (), (text))
-constexpr table<std::string, long_row> long_rows{"long_rows"};
+BOOST_DESCRIBE_STRUCT(thing_lost_event, (), (name))
 
 projection things_projection(std::uint16_t version = 1) {
   projection p{"things", version};
@@ -392,112 +393,34 @@ BOOST_AUTO_TEST_CASE(rows_equal_a_fold_of_the_journal_however_it_is_cut) {
   }));
 }
 
-BOOST_AUTO_TEST_CASE(a_full_map_is_an_error_that_goes_away_with_more_room) {
-  auto opened = microlith::projection_store::open(
-      things_projection(), {.directory = directory.path(), .map_limit_bytes = 128 * 1024}, *source);
-  BOOST_TEST_REQUIRE(opened.has_value());
-  for (int i = 0; i < 400; ++i)
-    make(*source, std::string(200, 'x') + std::to_string(i));
-  auto progress = (*opened)->catch_up(*source);
-  BOOST_TEST_REQUIRE(progress.has_error());
-  BOOST_TEST((progress.error().kind == storage_error_kind::full));
-  BOOST_TEST(!(*opened)->stopped().has_value());
-  opened->reset();
-  auto store = open_store(directory.path(), *source);
-  catch_up(*store, *source);
-  BOOST_TEST(rows_of(*store).size() == 400U);
-}
-
-BOOST_AUTO_TEST_CASE(the_map_grows_with_the_rows_also_while_they_are_built_again) {
-  auto opened = microlith::projection_store::open(
-      things_projection(), {.directory = directory.path(), .map_reserve_bytes = 128 * 1024},
-      *source);
-  BOOST_TEST_REQUIRE(opened.has_value());
-  for (int i = 0; i < 1000; ++i)
-    make(*source, std::string(200, 'x') + std::to_string(i));
-  catch_up(**opened, *source, 300);
-  BOOST_TEST(rows_of(**opened).size() == 1000U);
-  BOOST_TEST((*opened)->rebuild(*source).has_value());
-  BOOST_TEST(rows_of(**opened).size() == 1000U);
-}
-
-BOOST_AUTO_TEST_CASE(the_map_grows_in_the_middle_of_a_page_of_which_an_event_fails) {
-  projection p{"things", 1};
-  p.keeps(things).skips_failures().on<thing_made_event>(
-      [](const thing_made_event& e, write_transaction& t) {
-        if (e.name == "bad")
-          throw std::runtime_error{"no"};
-        things.put(t, e.name, {1});
-      });
-  auto opened = microlith::projection_store::open(
-      p, {.directory = directory.path(), .map_reserve_bytes = 128 * 1024}, *source);
-  BOOST_TEST_REQUIRE(opened.has_value());
-  for (int i = 0; i < 500; ++i)
-    make(*source, i == 250 ? "bad" : std::string(200, 'x') + std::to_string(i));
-  catch_up(**opened, *source);
-  BOOST_TEST(rows_of(**opened).size() == 499U);
-  BOOST_TEST((*opened)->skipped_count() == 1U);
-}
-
-BOOST_AUTO_TEST_CASE(an_event_for_which_there_is_no_room_is_not_skipped) {
-  projection p{"things", 1};
-  p.keeps(long_rows).skips_failures().on<thing_made_event>(
-      [](const thing_made_event& e, write_transaction& t) {
-        long_rows.put(t, e.name, {std::string(100'000, 'x')});
-      });
-  auto open = [&](std::size_t limit) {
-    auto opened = microlith::projection_store::open(
-        p, {.directory = directory.path(), .map_limit_bytes = limit}, *source);
-    BOOST_TEST_REQUIRE(opened.has_value());
-    return std::move(*opened);
-  };
-  make(*source, "a");
-  make(*source, "b");
-  {
-    auto store = open(192 * 1024);
-    auto progress = store->catch_up(*source);
-    BOOST_TEST_REQUIRE(progress.has_error());
-    BOOST_TEST((progress.error().kind == storage_error_kind::full));
-    BOOST_TEST(store->skipped_count() == 0U);
-    BOOST_TEST(store->checkpoint() == 0U);
-  }
-  auto store = open(std::size_t{4} << 20);
-  catch_up(*store, *source);
-  BOOST_TEST(store->skipped_count() == 0U);
-  BOOST_TEST(store->checkpoint() == 2U);
-}
-
-BOOST_AUTO_TEST_CASE(a_map_does_not_grow_past_its_limit_and_goes_on_where_that_is_raised) {
-  auto open = [&](std::size_t limit) {
+BOOST_AUTO_TEST_CASE(a_checkpoint_that_no_row_depends_on_is_written_now_and_then) {
+  BOOST_TEST(projection_options{}.events_between_bare_checkpoints == 100'000U);
+  auto open = [&] {
     auto opened = microlith::projection_store::open(
         things_projection(),
-        {.directory = directory.path(), .map_limit_bytes = limit, .map_reserve_bytes = 128 * 1024},
+        {.directory = directory.path(), .sync = false, .events_between_bare_checkpoints = 10},
         *source);
     BOOST_TEST_REQUIRE(opened.has_value());
     return std::move(*opened);
   };
-  for (int i = 0; i < 2000; ++i)
-    make(*source, std::string(200, 'x') + std::to_string(i));
-  {
-    auto store = open(512 * 1024);
-    std::optional<storage_error> refused;
-    while (!refused && store->checkpoint() < 2000) {
-      auto progress = store->catch_up(*source, 50);
-      if (!progress)
-        refused = progress.error();
-    }
-    BOOST_TEST_REQUIRE(refused.has_value());
-    BOOST_TEST((refused->kind == storage_error_kind::full));
-    BOOST_TEST(refused->text.find("Make room") != std::string::npos);
-    BOOST_TEST(fs::file_size(directory.path() / "projections" / "things" / "data.mdb") <=
-               512U * 1024U);
-    // What it has is served, and nothing of what it has not.
-    BOOST_TEST(rows_of(*store).size() == store->checkpoint());
-    BOOST_TEST(store->checkpoint() > 300U);
+  for (int i = 0; i < 25; ++i) {
+    append_request nobody_wants;
+    nobody_wants.events.push_back({message_of(thing_lost_event{"a"}), ""});
+    append_ok(*source, nobody_wants);
   }
-  auto store = open(std::size_t{4} << 20);
-  catch_up(*store, *source);
-  BOOST_TEST(rows_of(*store).size() == 2000U);
+  {
+    auto store = open();
+    BOOST_TEST(store->catch_up(*source, 9).has_value());
+    BOOST_TEST(store->checkpoint() == 9U);
+  }
+  BOOST_TEST(open()->checkpoint() == 0U);
+  // One event a step: what came before 10 is not on disk, what comes after 20 is not, either.
+  catch_up(*open(), *source, 1);
+  BOOST_TEST(open()->checkpoint() == 20U);
+  // Rows move their checkpoint with them.
+  make(*source, "b");
+  catch_up(*open(), *source);
+  BOOST_TEST(open()->checkpoint() == 26U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
