@@ -63,7 +63,8 @@ conversations::conversations(conversation_limits limits, statistics_counters& co
       arm_{std::move(arm)},
       on_late_answer_{std::move(on_late_answer)},
       recall_{std::move(recall)},
-      shard_count_{std::clamp<std::size_t>(limits.max_answered_slots, 1, max_shards)},
+      shard_count_{std::clamp<std::size_t>(limits.max_answered_slots / min_answered_in_a_shard, 1,
+                                           max_shards)},
       max_answered_{std::max<std::size_t>(1, limits.max_answered_slots / shard_count_)},
       shards_{std::make_unique<shard[]>(shard_count_)} {}
 
@@ -74,8 +75,13 @@ conversations::~conversations() {
   }
 }
 
+// Conversations that begin one after the other lie together: whoever begins them and whoever ends
+// them a moment later then mostly work at different shards, and neither waits for the other's
+// cache.
 conversations::shard& conversations::shard_of(correlation_id id) {
-  return shards_[(id.low >> 2) % shard_count_];
+  constexpr int together_bits = 5;
+  auto mixed = (id.high >> together_bits) * 0x9E37'79B9'7F4A'7C15ULL;
+  return shards_[(mixed >> 32) % shard_count_];
 }
 
 std::size_t conversations::slots() const {

@@ -177,6 +177,8 @@ class conversations {
   std::atomic<steady_time::rep> armed_{steady_time::max().time_since_epoch().count()};
 
   static constexpr std::size_t max_shards = 64;
+  /// Each makes room by itself: with few, one that is full would forget while others are empty.
+  static constexpr std::size_t min_answered_in_a_shard = 256;
   std::size_t shard_count_;
   std::size_t max_answered_;  // in a shard
   std::unique_ptr<shard[]> shards_;
