@@ -43,6 +43,8 @@ void keep(const shard_state& state, std::unique_ptr<snapshot> kept) {
 std::optional<storage_error> load(shard_state& state, instance& of, bool may_use_snapshot) {
   auto& node = state.node->actors();
   const auto& decider = *state.decider;
+  // Until it is the journal's: one that could not be read is read by the next command.
+  of.loaded = false;
   of.state = decider.initial();
   of.version = 0;
   of.last_append = {};

@@ -67,6 +67,22 @@ BOOST_AUTO_TEST_CASE(a_foreign_event_is_noticed_and_the_command_decided_again) {
   BOOST_TEST(node->journal().stream_version("test.account/ann").value() == 5U);
 }
 
+BOOST_AUTO_TEST_CASE(nothing_is_decided_on_a_state_that_could_not_be_loaded_again) {
+  auto script = std::make_shared<test::journal_script>();
+  running_node node{{accounts()}, with_journal(script)};
+  BOOST_TEST(!node.commands().dispatch_and_wait<accepted>(open_account{"ann"}).failed());
+  script->cannot_load = storage_error{storage_error_kind::unreachable, "it is not there", 0};
+  script->refuses = [](const append_request&) { return std::optional{test::disk_is_full()}; };
+  static_cast<void>(failure_of(node.commands().dispatch_and_wait<accepted>(deposit{"ann", 1})));
+  script->refuses = nullptr;
+  auto pay = [&] {
+    return node.commands().dispatch_and_wait<deposited, account_refused>(deposit{"ann", 2});
+  };
+  BOOST_TEST((failure_of(pay()).kind == failure_kind::unreachable));
+  script->cannot_load.reset();
+  BOOST_TEST(answered<deposited>(pay()).balance == 2);
+}
+
 BOOST_AUTO_TEST_CASE(after_too_many_foreign_events_the_command_ends_as_a_conflict) {
   auto script = std::make_shared<test::journal_script>();
   running_node node{{accounts({.max_conflicts = 3})}, with_journal(script)};

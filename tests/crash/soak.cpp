@@ -1,8 +1,9 @@
 // A soak: three auth-node processes under load, of which one or another is killed with SIGKILL or
-// frozen, and whose links are broken, or hold back what goes one way or both, at random. Afterwards
-// all is made well, and then every registration that was acknowledged is there once and can sign
-// in, no command has run twice, positions and versions have no gap, every request has ended, and no
-// node still answers for anything.
+// frozen, and whose links are broken, or hold back what goes one way or both, at random, while
+// components move between them. Afterwards all is made well, and then components move at once,
+// every registration that was acknowledged is there once and can sign in, no command has run twice,
+// positions and versions have no gap, every request has ended, and no node still answers for
+// anything.
 //
 // Exit code 0: all was fine. 1: something was not; it is printed.
 
@@ -115,6 +116,39 @@ std::string make_trouble(soak_cluster& cluster, const std::vector<incident>& inc
   return {};
 }
 
+constexpr std::array<const char*, 2> movable{"auth.commands", "auth.queries"};
+
+/// Moves components until it is over. In trouble a move may be refused or given up.
+void move_about(const soak_cluster& cluster, std::uint64_t seed, const std::atomic<bool>& is_over,
+                std::atomic<std::uint64_t>& moved) {
+  std::mt19937_64 random{seed};
+  while (!is_over) {
+    auto component = movable[random() % movable.size()];
+    if (cluster.move(component, random() % soak_cluster::size).empty())
+      ++moved;
+    for (auto pause = random() % 10; pause > 0 && !is_over; --pause)
+      std::this_thread::sleep_for(100ms);
+  }
+}
+
+/// When all is well again there is nothing that keeps a component.
+std::string problem_with_moving(const soak_cluster& cluster) {
+  auto until = steady::now() + quiet_limit;
+  for (const char* component : movable) {
+    for (std::size_t to = 0; to < soak_cluster::size; ++to) {
+      for (;;) {
+        auto why = cluster.move(component, to);
+        if (why.empty())
+          break;
+        if (steady::now() > until)
+          return std::string{component} + " does not move to node " + soak_cluster::names[to] +
+                 ": " + why;
+      }
+    }
+  }
+  return {};
+}
+
 /// The sum of what a node answers for, by its metrics.
 std::uint64_t in_flight(const std::string& metrics) {
   constexpr std::string_view name = "\nmicrolith_in_flight{";
@@ -202,7 +236,8 @@ std::string problem_with_journal(const std::filesystem::path& data,
 }
 
 std::string run(const driver_options& options, const std::filesystem::path& directory,
-                std::vector<soak_client>& clients, std::vector<incident>& incidents) {
+                std::vector<soak_client>& clients, std::vector<incident>& incidents,
+                std::atomic<std::uint64_t>& moved) {
   soak_cluster cluster{directory, options["tls"] != 0};
   for (std::size_t node = 0; node < soak_cluster::size; ++node) {
     if (auto problem = cluster.start(node); !problem.empty())
@@ -233,6 +268,7 @@ std::string run(const driver_options& options, const std::filesystem::path& dire
     }
     return std::string{};
   };
+  threads.emplace_back([&] { move_about(cluster, options["seed"], is_over, moved); });
   auto problem = make_trouble(cluster, incidents, end, given_up);
   is_over = true;
   if (auto told = together(); problem.empty())
@@ -242,6 +278,8 @@ std::string run(const driver_options& options, const std::filesystem::path& dire
   for (auto& client : clients)
     threads.emplace_back([&] { client.settle(); });
   if (problem = together(); !problem.empty())
+    return problem;
+  if (problem = problem_with_moving(cluster); !problem.empty())
     return problem;
   if (problem = problem_with_rest(cluster); !problem.empty())
     return problem;
@@ -276,7 +314,8 @@ int main(int argc, char** argv) {
   std::vector<soak_client> clients;
   clients.reserve(options["clients"]);
   std::vector<incident> incidents;
-  auto problem = run(options, scratch.path(), clients, incidents);
+  std::atomic<std::uint64_t> moved{0};
+  auto problem = run(options, scratch.path(), clients, incidents, moved);
   std::array<std::uint64_t, troubles> happened{};
   for (const auto& each : incidents)
     ++happened[static_cast<std::size_t>(each.what)];
@@ -294,7 +333,8 @@ int main(int argc, char** argv) {
   std::printf("seed %llu:", static_cast<unsigned long long>(options["seed"]));
   for (std::size_t i = 0; i < troubles; ++i)
     std::printf(" %llu %s,", static_cast<unsigned long long>(happened[i]), names[i]);
-  std::printf(" %llu requests, %llu answered, %llu registrations acknowledged\n",
+  std::printf(" %llu moves, %llu requests, %llu answered, %llu registrations acknowledged\n",
+              static_cast<unsigned long long>(moved.load()),
               static_cast<unsigned long long>(counts.requests),
               static_cast<unsigned long long>(counts.answered),
               static_cast<unsigned long long>(registered));

@@ -32,10 +32,11 @@ soak_cluster::soak_cluster(std::filesystem::path directory, bool with_tls)
   write_files(with_tls);
 }
 
-// A file each: what a node dials is the proxy of the pair.
+// A file each: what a node dials is the proxy of the pair. The last one is the operator's, whose
+// links nothing happens to.
 void soak_cluster::write_files(bool with_tls) const {
-  for (std::size_t self = 0; self < size; ++self) {
-    std::ofstream file{directory_ / (std::string{names[self]} + ".toml")};
+  for (std::size_t self = 0; self <= size; ++self) {
+    std::ofstream file{directory_ / (std::string{self < size ? names[self] : "all"} + ".toml")};
     if (!with_tls)
       file << "secret = \"cluster.secret\"\n";
     for (std::size_t node = 0; node < size; ++node) {
@@ -97,6 +98,14 @@ std::string soak_cluster::stop(std::size_t node) {
   process->signal(SIGTERM);
   auto how = process->wait();
   return how.code == 0 ? std::string{} : ended_wrongly(node, how);
+}
+
+std::string soak_cluster::move(const std::string& component, std::size_t to) const {
+  auto how = child_process{MICROLITH_TOOL,
+                           {"cluster", "move", component, "--to", names[to], "--cluster",
+                            (directory_ / "all.toml").string()}}
+                 .wait();
+  return how.code == 0 ? std::string{} : how.err;
 }
 
 void soak_cluster::freeze(std::size_t node) {

@@ -3,7 +3,7 @@
 // Three processes of auth-node on this machine, with a proxy in each of their links: what is done
 // to them and to the network between them.
 //
-// One thread at a time.
+// One thread at a time, but for `move`.
 
 #include "actors/link/link_proxy.hpp"
 #include "support/child_process.hpp"
@@ -42,6 +42,9 @@ class soak_cluster {
   void cut(std::size_t pair);
   /// From now on nothing of a pair gets through in this direction.
   void hold(std::size_t pair, link_proxy::direction way, bool on);
+
+  /// Tells the nodes to move a component; why they did not. Any thread.
+  [[nodiscard]] std::string move(const std::string& component, std::size_t to) const;
 
   /// Of HTTP. A node that has no gateway serves its status.
   [[nodiscard]] std::uint16_t port(std::size_t node) const { return http_ports_[node].number(); }

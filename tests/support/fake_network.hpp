@@ -108,6 +108,10 @@ class fake_network final : public internal::cluster_wiring,
   /// Called with every message that is sent, from now on.
   std::function<void(const std::string& from, const std::string& to, std::span<const std::byte>)>
       on_send;
+  /// Messages that never arrive, against what links promise: as if their sender had no time for
+  /// them.
+  std::function<bool(const std::string& from, const std::string& to, std::span<const std::byte>)>
+      loses;
 
   /// Messages carried so far, of all links.
   [[nodiscard]] std::uint64_t carried() const { return carried_.load(); }
@@ -242,6 +246,8 @@ inline internal::sent fake_network::send(const std::string& from, const std::str
     return internal::sent::unreachable;
   if (between.waiting.size() >= capacity)
     return internal::sent::overloaded;
+  if (loses && loses(from, to, message))
+    return internal::sent::taken;
   between.waiting.emplace_back(message.begin(), message.end());
   if (on_send)
     on_send(from, to, message);

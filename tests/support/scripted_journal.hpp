@@ -25,6 +25,10 @@ struct journal_script {
   std::function<void(journal&)> before_append;
   /// Whether an append is refused, and why.
   std::function<std::optional<failure>(const append_request&)> refuses;
+  /// Why nothing can be read by position, while that is so.
+  std::optional<storage_error> cannot_read = {};
+  /// The same of streams.
+  std::optional<storage_error> cannot_load = {};
   /// How many requests each commit was given.
   std::vector<std::size_t> batches;
   /// How often a stream was loaded.
@@ -72,6 +76,8 @@ class scripted_journal final : public journal {
   message_id epoch() const override { return real_->epoch(); }
   result<read_progress, storage_error> read(std::uint64_t from, read_limits limits,
                                             record_visitor visit) const override {
+    if (script_->cannot_read)
+      return *script_->cannot_read;
     return real_->read(from, limits, visit);
   }
   result<read_progress, storage_error> read_stream(std::string_view stream, std::uint64_t from,
@@ -83,6 +89,8 @@ class scripted_journal final : public journal {
       ++script_->stream_reads;
       script_->stream_reads_from.push_back(from);
     }
+    if (script_->cannot_load)
+      return *script_->cannot_load;
     return real_->read_stream(stream, from, limits, visit);
   }
   result<std::uint64_t, storage_error> stream_version(std::string_view stream) const override {

@@ -62,6 +62,8 @@ void cluster::start(std::unique_ptr<links> links, std::function<cluster_status()
   if (has_journal())
     reader_ = spawn_executor(runtime_);
   links_->start(*this);
+  if (has_journal())
+    on_keeper([this] { settle_places(); });
 }
 
 void cluster::announce_stop() {

@@ -209,7 +209,9 @@ class cluster final : public link_events, public remote_reader, private move_act
   [[nodiscard]] bool comes_back(const envelope& message);
   [[nodiscard]] bool has_left(const envelope& message, const peer& to) const;
   [[nodiscard]] wire::placement own_places() const;
+  void tell_places();
   void settle_places();
+  [[nodiscard]] result<bool, failure> begin(component_part& part, std::uint64_t epoch);
   void end_here(const std::string& name, std::function<void()> then);
   void opens(component_part& part);
   void open_gates();
@@ -288,6 +290,9 @@ class cluster final : public link_events, public remote_reader, private move_act
   boost::unordered_flat_map<const message_type*, component_gate*> gates_;
   mutable std::mutex places_mutex_;
   placement_table places_;
+  std::string changing_place_;   ///< while that is written nobody is told where it runs
+  std::uint64_t placed_at_ = 0;  ///< position when it was told; the keeper's, as is the next
+  bool looks_at_rows_ = false;
   std::unique_ptr<mover> mover_;  ///< where the journal is here; the keeper's
   std::unique_ptr<report_target> written_move_;
   std::string preparing_;  // the keeper's, as is the next

@@ -26,8 +26,11 @@ failure cluster::not_served(const envelope& message) {
   std::string by;
   if (component != setup_.served_by.end()) {
     by = " as part of " + component->second;
-    if (auto at = place_of(component->second))
-      node = at->node;
+    auto at = place_of(component->second);
+    if (!at)
+      return refused(failure_kind::unreachable, message,
+                     type + " is served" + by + ", which is moving; try again");
+    node = at->node;
   }
   if (node.empty()) {
     std::shared_lock lock{routing_mutex_};

@@ -152,22 +152,51 @@ result<void, storage_error> cluster::read_places() {
 }
 
 result<void, failure> cluster::begin_here() {
+  placed_at_ = runtime_.actors().journal->last_position();
   for (const auto& [name, part] : parts_) {
     auto at = place_of(name);
     if (!at || at->node != setup_.node)
       continue;
-    part->epoch.store(at->epoch);
-    if (auto ok = hosted_->begin(name); !ok)
-      return ok;
+    if (auto began = begin(*part, at->epoch); !began)
+      return began.error();
   }
   return {};
 }
 
+// Once its rows hold what was seen of them where it was; false: not yet. One that has never moved
+// has them here.
+result<bool, failure> cluster::begin(component_part& part, std::uint64_t epoch) {
+  part.epoch.store(epoch);
+  if (auto ready = hosted_->prepare(part.name); !ready)
+    return ready.error();
+  if (epoch != 0 && !hosted_->has_reached(part.name, placed_at_))
+    return false;
+  if (auto began = hosted_->begin(part.name); !began)
+    return began.error();
+  return true;
+}
+
 wire::placement cluster::own_places() const {
   wire::placement said;
-  for (const auto& [component, at] : places())
-    said.all.push_back({component, at.node, at.epoch});
+  {
+    std::lock_guard lock{places_mutex_};
+    for (const auto& [component, at] : places_) {
+      if (component != changing_place_)
+        said.all.push_back({component, at.node, at.epoch});
+    }
+  }
+  said.position = runtime_.actors().journal->last_position();
   return said;
+}
+
+void cluster::tell_places() {
+  // Exclusive, so that what is said last is what holds.
+  std::unique_lock types{types_mutex_};
+  auto said = wire::frame(wire::kind::placement, own_places());
+  for (const auto& [name, at] : peers_) {
+    if (at->joined.load())
+      deliver(*at, said);
+  }
 }
 
 void cluster::take_placement(wire::placement&& said) {
@@ -176,12 +205,14 @@ void cluster::take_placement(wire::placement&& said) {
     if (setup_.file.nodes.contains(each.node))
       told[each.component] = {each.node, each.epoch};
   }
-  on_keeper([this, told = std::move(told)]() mutable {
+  ring_here(said.position);
+  on_keeper([this, told = std::move(told), position = said.position]() mutable {
     auto before = places();
     {
       std::lock_guard lock{places_mutex_};
       places_ = std::move(told);
     }
+    placed_at_ = position;
     for (const auto& [name, part] : parts_) {
       auto was = before.find(name);
       if (was == before.end() || place_of(name) != was->second)
@@ -197,17 +228,20 @@ void cluster::settle_places() {
   auto& node = runtime_.actors();
   if (stopping_.load() || node.closed.load())
     return;
+  bool rows_are_behind = false;
   for (const auto& [name, part] : parts_) {
     auto at = place_of(name);
     bool here = at && at->node == setup_.node;
     if (ending_.contains(name))
       continue;
     if (here && !hosted_->runs(name)) {
-      part->epoch.store(at->epoch);
-      auto began = hosted_->begin(name);
+      auto began = begin(*part, at->epoch);
       if (began) {
         part->trouble.clear();
-        routes_changed();
+        if (*began)
+          routes_changed();
+        else
+          rows_are_behind = true;
         continue;
       }
       if (part->trouble != began.error().text) {
@@ -219,6 +253,11 @@ void cluster::settle_places() {
       end_here(name, [] {});
     }
   }
+  if (rows_are_behind && !std::exchange(looks_at_rows_, true))
+    later(look_again, [this] {
+      looks_at_rows_ = false;
+      settle_places();
+    });
   open_gates();
 }
 
@@ -251,7 +290,7 @@ void cluster::open_gates() {
     if (!part->opens)
       continue;
     auto at = place_of(name);
-    bool is_served = part->overdue || !at;
+    bool is_served = part->overdue;
     if (at && at->node == setup_.node) {
       is_served = is_served || hosted_->runs(name);
     } else if (at) {
@@ -400,7 +439,22 @@ void cluster::tell(const std::string& node, wire::move_step said) {
 void cluster::write(const component_moved_event& moved,
                     std::function<void(std::optional<failure>)> done) {
   auto& node = runtime_.actors();
-  written_move_ = std::make_unique<written_move>(*this, std::move(done));
+  {
+    std::lock_guard lock{places_mutex_};
+    changing_place_ = moved.component;
+  }
+  written_move_ =
+      std::make_unique<written_move>(*this, [this, done = std::move(done)](const auto& why) {
+        if (why) {
+          {
+            std::lock_guard lock{places_mutex_};
+            changing_place_.clear();
+          }
+          // Who has joined meanwhile has not been told.
+          tell_places();
+        }
+        done(why);
+      });
   envelope_head head{.id = message_id::make(),
                      .correlation = correlation_id::make(),
                      .causation = {},
@@ -423,21 +477,15 @@ void cluster::write(const component_moved_event& moved,
 
 void cluster::placed(const component_moved_event& moved) {
   {
-    // Exclusive, so that what is said last is what holds.
-    std::unique_lock types{types_mutex_};
-    {
-      std::lock_guard lock{places_mutex_};
-      places_[moved.component] = {moved.to, moved.epoch};
-    }
-    auto said = wire::frame(wire::kind::placement, own_places());
-    for (const auto& [name, at] : peers_) {
-      if (at->joined.load())
-        deliver(*at, said);
-    }
+    std::lock_guard lock{places_mutex_};
+    places_[moved.component] = {moved.to, moved.epoch};
+    changing_place_.clear();
   }
+  tell_places();
   runtime_.actors().log(log_level::info, "component " + moved.component + " has moved from node " +
                                              moved.from + " to node " + moved.to);
   preparing_.clear();
+  placed_at_ = runtime_.actors().journal->last_position();
   if (auto part = parts_.find(moved.component); part != parts_.end())
     opens(*part->second);
   rebuild_routing();

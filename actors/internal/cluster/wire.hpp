@@ -326,8 +326,9 @@ BOOST_DESCRIBE_STRUCT(placed, (), (component, node, epoch))
 /// Where all components run, as the node that has the journal says.
 struct placement {
   std::vector<placed> all;
+  std::uint64_t position = 0;  ///< of the journal's last event then
 };
-BOOST_DESCRIBE_STRUCT(placement, (), (all))
+BOOST_DESCRIBE_STRUCT(placement, (), (all, position))
 
 /// Of a move; mover.hpp. The node that has the journal asks, the others report.
 enum class step : std::uint8_t {

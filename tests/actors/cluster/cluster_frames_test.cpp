@@ -109,7 +109,7 @@ std::vector<bytes> one_of_each() {
       wire::frame(kind::read, of_store),
       wire::frame(kind::page, a_page()),
       wire::frame(kind::bell, wire::bell{1}),
-      wire::frame(kind::placement, wire::placement{{{"test.accounts", "b", 0}}}),
+      wire::frame(kind::placement, wire::placement{{{"test.accounts", "b", 0}}, 7}),
       wire::frame(kind::step, wire::move_step{1, 1, "test.accounts", "why"}),
       wire::frame(kind::step_report, wire::move_step{1, 6, "test.accounts", "why"}),
       wire::frame(kind::operator_question, wire::operator_question{1, "test.accounts", "b"}),

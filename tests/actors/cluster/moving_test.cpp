@@ -154,28 +154,6 @@ BOOST_AUTO_TEST_CASE(a_projection_catches_up_before_its_queries_move) {
   BOOST_TEST(at.nodes.open_ends() == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(a_component_stays_where_it_was_moved_after_a_restart) {
-  started_three at{on_disk};
-  {
-    calling_operator tool{at.nodes};
-    static_cast<void>(
-        at.nodes["a"].commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
-    BOOST_TEST(tool.move("test.accounts", "c") == "");
-  }
-  for (const char* name : {"a", "b", "c"})
-    at.nodes.stop(name);
-  // The one that the file names first: it must not begin what is not its own any more.
-  at.nodes.start("b", accounts_and_balances(), {.data = at.data.path() / "b"});
-  BOOST_TEST(serving(at.nodes, "b").empty());
-  at.nodes.start("a", accounts_and_balances(), {.data = at.data.path() / "a"});
-  BOOST_TEST(serving(at.nodes, "b").empty());
-  at.nodes.start("c", accounts_and_balances(), {.data = at.data.path() / "c"});
-  BOOST_TEST(serving(at.nodes, "b").empty());
-  BOOST_TEST(at.nodes.log.contain("test.accounts runs on node c"));
-  auto paid = at.nodes["b"].commands().dispatch_and_wait<deposited>(deposit{"ann", 3});
-  BOOST_TEST(answered<deposited>(paid).balance == 3);
-}
-
 BOOST_AUTO_TEST_CASE(what_cannot_be_moved_says_why) {
   started_three at{on_disk};
   calling_operator tool{at.nodes};
@@ -191,44 +169,6 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_moved_says_why) {
   at.nodes.stop("c");
   says("test.accounts", "c", "node c is not there");
   says("test.balances", "b", "node c is not there");
-}
-
-BOOST_AUTO_TEST_CASE(an_append_of_an_old_epoch_is_refused) {
-  started_three at{on_disk};
-  calling_operator tool{at.nodes};
-  auto& b = at.nodes["b"];
-  std::vector<std::byte> appended;
-  at.nodes.network->on_send = [&](const std::string& from, const std::string& to,
-                                  std::span<const std::byte> message) {
-    if (from == "b" && to == "a" && message.front() == static_cast<std::byte>(wire::kind::append))
-      appended.assign(message.begin(), message.end());
-  };
-  static_cast<void>(b.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
-  at.nodes.network->on_send = nullptr;
-  BOOST_REQUIRE(!appended.empty());
-  BOOST_TEST(tool.move("test.accounts", "c") == "");
-  BOOST_TEST(tool.move("test.accounts", "b") == "");
-  // As if b had not heard of the moves: the same once more, for somebody else.
-  auto said = decode<wire::append>(std::span{appended}.subspan(1)).value();
-  said.id = message_id::make();
-  said.cause = said.id;
-  said.checks.clear();
-  for (auto& event : said.events) {
-    event.envelope.id = message_id::make();
-    event.stream = "test.account/bob";
-  }
-  auto before = at.nodes["a"].journal().last_position();
-  auto send = [&](std::uint64_t epoch) {
-    said.epoch = epoch;
-    at.nodes.network->inject("b", "a", wire::frame(wire::kind::append, said));
-    at.nodes.run();
-  };
-  send(0);
-  send(1);
-  send(3);
-  BOOST_TEST(at.nodes["a"].journal().last_position() == before);
-  send(2);
-  BOOST_TEST(at.nodes["a"].journal().last_position() == before + 1);
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_come_to_an_end_keeps_its_place) {
@@ -438,37 +378,6 @@ BOOST_AUTO_TEST_CASE(what_a_durable_subscription_remembers_moves_with_it) {
   for (const auto& [owner, count] : letters)
     BOOST_TEST(count == 1, owner << " has " << count << " letters");
   BOOST_TEST(nodes.open_ends() == 0U);
-}
-
-BOOST_AUTO_TEST_CASE(a_node_that_is_lost_in_the_middle_leaves_one_place) {
-  for (const char* lost : {"a", "b", "c"}) {
-    for (int steps : {1, 5, 10, 15, 20, 25, 30, 40, 60}) {
-      started_three at{on_disk};
-      auto paid = [&] {
-        return at.nodes["b"].commands().dispatch_and_wait<deposited>(deposit{"ann", 1});
-      };
-      static_cast<void>(
-          at.nodes["b"].commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
-      at.nodes.run();
-      {
-        calling_operator tool{at.nodes};
-        tool.begin_move("test.accounts", "c");
-        for (int i = 0; i < steps; ++i) {
-          if (!at.nodes.network->step())
-            at.nodes.network->jump();
-        }
-        at.nodes.kill(lost);
-      }
-      at.nodes[lost == std::string_view{"a"} ? "b" : "a"].advance(10s);
-      at.nodes.start(lost, accounts_and_balances(), {.data = at.data.path() / lost});
-      at.nodes["a"].advance(10s);
-      bool on_b = !serving(at.nodes, "b").empty();
-      bool on_c = serving(at.nodes, "c").size() > 1;
-      BOOST_TEST(on_b != on_c, "lost " << lost << " after " << steps);
-      BOOST_TEST(answered<deposited>(paid()).balance == 1);
-      BOOST_TEST(at.nodes.open_ends() == 0U);
-    }
-  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -28,8 +28,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto patience = 60s;
-
 std::string user(const std::string& name) {
   return R"({"email":")" + name + R"(@example.org","password":"correct horse"})";
 }
@@ -89,6 +87,14 @@ class three_nodes {
     return child_process{MICROLITH_TOOL, arguments}.wait();
   }
 
+  /// `microlith cluster status --json --watch --cluster FILE`, which goes on and on.
+  std::unique_ptr<child_process> watch() {
+    return std::make_unique<child_process>(
+        MICROLITH_TOOL,
+        std::vector<std::string>{"cluster", "status", "--json", "--watch", "--cluster",
+                                 (directory_.path() / "cluster.toml").string()});
+  }
+
   /// Events of a registration in the journal of a node.
   std::size_t registrations_in(const std::string& name) {
     auto listed = child_process{
@@ -125,14 +131,8 @@ class three_nodes {
   http_response call_when_there(std::string_view method, std::string_view path,
                                 std::string_view body = {},
                                 const std::vector<std::string>& headers = {}) {
-    auto until = std::chrono::steady_clock::now() + patience;
-    for (;;) {
-      auto response = call(method, path, body, headers);
-      if ((response.status != 503 && response.status != 504) ||
-          std::chrono::steady_clock::now() > until)
-        return response;
-      std::this_thread::yield();
-    }
+    return auth::test::call_until([&] { return call(method, path, body, headers); },
+                                  [](int status) { return status != 503 && status != 504; });
   }
 
   /// With a key: an attempt that was carried out, and whose answer was lost, answers the next one.
@@ -264,6 +264,22 @@ BOOST_AUTO_TEST_CASE(components_move_while_clients_keep_working) {
   BOOST_TEST(nodes.call_when_there("GET", "/api/me", {}, {first}).status == 200);
   told = nodes.tool({"status"});
   BOOST_TEST(told.out.find("hosts auth.commands") != std::string::npos, told.out);
+
+  // Who watches sees what changes.
+  auto watching = nodes.watch();
+  auto says = [&](bool all_are_there) {
+    std::optional<std::string> line;
+    for (int i = 0; i < 30 && (line = watching->read_line()); ++i) {
+      if ((line->find(R"("there":false)") == std::string::npos) == all_are_there)
+        return true;
+    }
+    return false;
+  };
+  BOOST_TEST(says(true));
+  nodes.kill("c");
+  BOOST_TEST(says(false));
+  watching->signal(SIGINT);
+  BOOST_TEST(watching->wait().signal == SIGINT);
 }
 
 BOOST_AUTO_TEST_CASE(with_tls_the_operator_needs_a_certificate_too) {

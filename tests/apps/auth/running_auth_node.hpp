@@ -4,11 +4,13 @@
 
 #include "support/child_process.hpp"
 #include "support/http_client.hpp"
+#include "support/stuck_after.hpp"
 
 #include <charconv>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace auth::test {
@@ -58,6 +60,19 @@ class running_auth_node {
 inline std::string cookie_of(const microlith::test::http_response& response) {
   auto set = response.header("set-cookie");
   return "Cookie: " + set.substr(0, set.find(';'));
+}
+
+/// Calls again and again, giving way to others, until the status is one that is waited for, or is
+/// known never to be: then the last response is not.
+template <class Call, class Enough>
+microlith::test::http_response call_until(Call call, Enough enough) {
+  auto until = std::chrono::steady_clock::now() + microlith::test::stuck_after;
+  for (;;) {
+    auto response = call();
+    if (enough(response.status) || std::chrono::steady_clock::now() > until)
+      return response;
+    std::this_thread::yield();
+  }
 }
 
 }  // namespace auth::test

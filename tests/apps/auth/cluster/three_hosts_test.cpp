@@ -25,7 +25,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto patience = 60s;
 constexpr std::size_t journal_host = 0;
 constexpr std::size_t rows_host = 1;
 constexpr std::size_t gateway_host = 2;
@@ -135,13 +134,7 @@ class running_nodes {
   template <class Enough>
   http_response call_until(Enough enough, std::string_view method, std::string_view path,
                            std::string_view body, const std::vector<std::string>& headers) {
-    auto until = std::chrono::steady_clock::now() + patience;
-    for (;;) {
-      auto told = call(method, path, body, headers);
-      if (enough(told.status) || std::chrono::steady_clock::now() > until)
-        return told;
-      std::this_thread::yield();
-    }
+    return auth::test::call_until([&] { return call(method, path, body, headers); }, enough);
   }
 
   const hosts& network_;
