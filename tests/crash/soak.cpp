@@ -278,7 +278,7 @@ std::string run(const driver_options& options, const std::filesystem::path& dire
   for (auto& client : clients)
     threads.emplace_back([&] { client.settle(); });
   if (problem = together(); !problem.empty())
-    return problem;
+    return problem + "\n" + cluster.status();
   if (problem = problem_with_moving(cluster); !problem.empty())
     return problem;
   if (problem = problem_with_rest(cluster); !problem.empty())

@@ -108,6 +108,13 @@ std::string soak_cluster::move(const std::string& component, std::size_t to) con
   return how.code == 0 ? std::string{} : how.err;
 }
 
+std::string soak_cluster::status() const {
+  auto how = child_process{MICROLITH_TOOL,
+                           {"cluster", "status", "--cluster", (directory_ / "all.toml").string()}}
+                 .wait();
+  return how.out + how.err;
+}
+
 void soak_cluster::freeze(std::size_t node) {
   processes_[node]->signal(SIGSTOP);
 }

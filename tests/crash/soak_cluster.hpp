@@ -46,6 +46,9 @@ class soak_cluster {
   /// Tells the nodes to move a component; why they did not. Any thread.
   [[nodiscard]] std::string move(const std::string& component, std::size_t to) const;
 
+  /// What the nodes say of themselves and each other.
+  [[nodiscard]] std::string status() const;
+
   /// Of HTTP. A node that has no gateway serves its status.
   [[nodiscard]] std::uint16_t port(std::size_t node) const { return http_ports_[node].number(); }
   [[nodiscard]] std::filesystem::path data(std::size_t node) const;

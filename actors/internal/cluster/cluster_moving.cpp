@@ -250,7 +250,7 @@ void cluster::settle_places() {
       }
       end_here(name, [this] { later(begin_again, [this] { settle_places(); }); });
     } else if (!here && hosted_->is_there(name) && name != preparing_) {
-      end_here(name, [] {});
+      end_here(name, [this] { settle_places(); });
     }
   }
   if (rows_are_behind && !std::exchange(looks_at_rows_, true))
@@ -261,6 +261,7 @@ void cluster::settle_places() {
   open_gates();
 }
 
+// Until it has ended it cannot begin again; `then` looks whether it is to.
 void cluster::end_here(const std::string& name, std::function<void()> then) {
   ending_.insert(name);
   if (!hosted_->has_ended(name)) {
@@ -350,7 +351,7 @@ void cluster::take_step(const wire::move_step& said) {
         report_step(move, name, wire::step::refused, ready.error().text);
         preparing_.clear();
         if (hosted_->is_there(name) && !ending_.contains(name))
-          end_here(name, [] {});
+          end_here(name, [this] { settle_places(); });
         return;
       }
       await(

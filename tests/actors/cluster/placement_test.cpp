@@ -117,6 +117,21 @@ BOOST_AUTO_TEST_CASE(a_node_that_is_lost_in_the_middle_leaves_one_place) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_component_that_gets_its_place_back_while_it_ends_begins_again) {
+  started_three at{on_disk};
+  auto& a = at.nodes["a"];
+  static_cast<void>(a.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
+  auto position = a.commands().dispatch_and_wait<deposited>(deposit{"ann", 3}).position;
+  for (const char* place : {"b", "c"})
+    at.nodes.network->inject(
+        "a", "c",
+        wire::frame(
+            wire::kind::placement,
+            wire::placement{{{"test.accounts", "b", 0}, {"test.balances", place, 0}}, position}));
+  a.advance(1s);
+  BOOST_TEST(answered<pong>(a.queries().ask(ping{}, {.after = position})).number == 3);
+}
+
 // With threads, so that the writer can be kept at its work.
 BOOST_AUTO_TEST_CASE(nobody_is_told_of_a_place_while_its_end_is_being_written) {
   cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.accounts"}}, {"c", {}}}};
