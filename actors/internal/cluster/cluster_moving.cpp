@@ -433,7 +433,7 @@ bool cluster::movable(const std::string& component) const {
 void cluster::tell(const std::string& node, wire::move_step said) {
   if (node == setup_.node)
     on_keeper([this, said = std::move(said)] { take_step(said); });
-  else if (auto* to = find(node))
+  else if (auto* to = find(node); to != nullptr && to->joined.load())
     deliver(*to, wire::frame(wire::kind::step, said));
 }
 

@@ -145,8 +145,9 @@ void mover::lost(const std::string& node) {
 }
 
 void mover::give_up(const std::string& why) {
-  for (const auto& each : node_.nodes_there())
-    node_.tell(each, step(wire::step::resume));
+  // Those that are cut off for the moment hold, too, or will when they are back.
+  for (const auto& [name, each] : file_.nodes)
+    node_.tell(name, step(wire::step::resume));
   end(why);
 }
 

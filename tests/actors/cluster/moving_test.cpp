@@ -206,6 +206,36 @@ BOOST_AUTO_TEST_CASE(what_does_not_come_to_an_end_keeps_its_place) {
   BOOST_TEST(nodes.open_ends() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(a_node_that_is_cut_off_when_a_move_is_given_up_hears_of_it) {
+  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.slow"}}, {"c", {}}}};
+  component slow{"test.slow"};
+  slow.serves<work>([](const work&, context& ctx) {
+    ctx.wait_for<work_done>(10s).then([](const work_done&) {}, [](const failure&) {});
+  });
+  slow.serves<other_work>([](const other_work&) {});
+  for (const char* name : {"a", "b", "c"})
+    nodes.start(name, {slow});
+  calling_operator tool{nodes};
+  bool holds = false;
+  nodes.network->on_send = [&](const std::string& from, const std::string&,
+                               std::span<const std::byte> message) {
+    holds = holds ||
+            (from == "c" && message.front() == static_cast<std::byte>(wire::kind::step_report));
+  };
+  static_cast<void>(nodes["a"].commands().dispatch(work{1}));
+  nodes.run();
+  tool.begin_move("test.slow", "a");
+  while (!holds)
+    BOOST_REQUIRE(nodes.network->step() || nodes.network->jump());
+  nodes.run();
+  nodes.network->cut("a", "c");
+  auto why = tool.end_move();
+  BOOST_TEST(why.find("All is as it was") != std::string::npos, why);
+  nodes.network->heal("a", "c");
+  nodes.run();
+  BOOST_TEST(!nodes["c"].commands().dispatch_and_wait<accepted>(other_work{1}).failed());
+}
+
 BOOST_AUTO_TEST_CASE(what_a_component_waits_for_comes_back_to_it_while_it_moves) {
   // b asks c, which asks b, which answers: no end of the first without an end of the last.
   component there{"test.there"};
