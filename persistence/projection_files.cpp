@@ -43,6 +43,8 @@ stored_projection look_at(const path& folder, const journal_pages& journal) {
       auto key = std::as_bytes(std::span{projection_state_key});
       page_cursor states{file, seen, *tree};
       has_state = states.seek(key) && std::ranges::equal(states.key(), key);
+      if (has_state)
+        expect_format(states.value(), projection_format, "it");
       state = has_state ? decode_projection_state(states.value()) : std::nullopt;
     }
     if (state)
@@ -81,6 +83,8 @@ result<std::vector<stored_projection>, storage_error> stored_projections(const p
         all.push_back(look_at(folder, journal));
       } catch (const page_file_error& unreadable) {
         all.push_back({.name = folder.filename().string(), .problem = unreadable.what()});
+      } catch (const other_format& unreadable) {
+        all.push_back({.name = folder.filename().string(), .problem = unreadable.error().text});
       }
     }
     if (folders.empty())

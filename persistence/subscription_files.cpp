@@ -3,6 +3,7 @@
 #include <microlith/persistence/internal/held_events.hpp>
 #include <microlith/persistence/internal/journal_pages.hpp>
 #include <microlith/persistence/internal/opening_check.hpp>
+#include <microlith/persistence/internal/stored_format.hpp>
 #include <microlith/persistence/internal/subscription_pages.hpp>
 #include <microlith/persistence/subscription_files.hpp>
 
@@ -71,6 +72,13 @@ stored_subscription look_at(const path& folder, std::size_t max_keys,
   return found;
 }
 
+stored_subscription unreadable_one(const std::string& name, const std::string& why) {
+  stored_subscription one;
+  one.name = name;
+  one.problem = why;
+  return one;
+}
+
 /// Runs `change(held, transaction)` on what a subscription holds.
 template <class Change>
 result<held_counts, storage_error> changing(const path& data, std::string_view name,
@@ -88,6 +96,8 @@ result<held_counts, storage_error> changing(const path& data, std::string_view n
       held_events held{folder};
       held.open(t);
       auto stored = t.find(t.open_table("state", MDB_CREATE), std::string_view{"state"});
+      if (stored)
+        expect_format(*stored, subscription_format, "the subscription in " + folder.string());
       auto state = stored ? decode_subscription_state(*stored) : std::nullopt;
       if (stored && !state)
         throw storage_exception{damaged_subscription(folder, "its state is not what was written")};
@@ -151,10 +161,9 @@ result<std::vector<stored_subscription>, storage_error> stored_subscriptions(con
       try {
         all.push_back(look_at(folder, max_keys, journal));
       } catch (const page_file_error& unreadable) {
-        stored_subscription one;
-        one.name = name;
-        one.problem = unreadable.what();
-        all.push_back(std::move(one));
+        all.push_back(unreadable_one(name, unreadable.what()));
+      } catch (const other_format& unreadable) {
+        all.push_back(unreadable_one(name, unreadable.error().text));
       }
     }
     if (all.empty())

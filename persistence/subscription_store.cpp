@@ -1,5 +1,6 @@
 #include <microlith/persistence/internal/held_events.hpp>
 #include <microlith/persistence/internal/opening_check.hpp>
+#include <microlith/persistence/internal/stored_format.hpp>
 #include <microlith/persistence/subscription_store.hpp>
 
 #include <algorithm>
@@ -120,6 +121,8 @@ class subscription_store::state {
     auto end = source.last_position();
     auto stored = t.find(state_table_, state_key);
     if (stored) {
+      internal::expect_format(*stored, internal::subscription_format,
+                              "the subscription in " + directory_.string());
       auto decoded = internal::decode_subscription_state(*stored);
       if (!decoded)
         throw storage_exception{

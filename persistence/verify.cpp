@@ -2,6 +2,7 @@
 #include <microlith/persistence/internal/journal_check.hpp>
 #include <microlith/persistence/internal/projection_check.hpp>
 #include <microlith/persistence/internal/snapshot_check.hpp>
+#include <microlith/persistence/internal/stored_format.hpp>
 #include <microlith/persistence/internal/subscription_check.hpp>
 #include <microlith/persistence/verify.hpp>
 
@@ -82,6 +83,8 @@ class verification {
   void part(const std::string& name, F check) {
     try {
       check();
+    } catch (const internal::other_format& error) {
+      found({false, name, error.error().text + "; it was not looked at"});
     } catch (const std::exception& error) {
       found({true, name, std::string{"it cannot be read: "} + error.what()});
     }

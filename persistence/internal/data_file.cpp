@@ -7,8 +7,10 @@
 
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <span>
+#include <system_error>
 
 namespace microlith::internal {
 
@@ -87,12 +89,25 @@ std::optional<meta_page> newest_meta_page(int file) {
 }
 
 std::optional<data_file_state> inspect_data_file(const std::filesystem::path& file) {
-  int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
+  auto refuse = [&](int code) {
+    throw std::filesystem::filesystem_error{"look at a data file", file,
+                                            std::error_code{code, std::generic_category()}};
+  };
+  int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0 && errno == ENOENT)
     return std::nullopt;
+  if (fd < 0)
+    refuse(errno);
   struct stat status {};
+  int code = ::fstat(fd, &status) == 0 ? 0 : errno;
+  if (code == 0 && !S_ISREG(status.st_mode))
+    code = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+  if (code != 0) {
+    ::close(fd);
+    refuse(code);
+  }
   std::optional<data_file_state> state;
-  if (::fstat(fd, &status) == 0 && status.st_size > 0) {
+  if (status.st_size > 0) {
     state.emplace();
     state->file_bytes = static_cast<std::uint64_t>(status.st_size);
     state->newest = newest_meta_page(fd);

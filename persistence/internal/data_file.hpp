@@ -35,7 +35,9 @@ struct data_file_state {
   std::optional<meta_page> newest;
 };
 
-/// Absent where there is no file, or an empty one.
+/// Absent where there is no file, or an empty one. Throws std::filesystem::filesystem_error where
+/// there is something that cannot be looked at: a file that may not be read is not one that is
+/// gone.
 [[nodiscard]] std::optional<data_file_state> inspect_data_file(const std::filesystem::path& file);
 
 /// The newer of the two, from an open file; absent where neither is one.

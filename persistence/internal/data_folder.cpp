@@ -1,13 +1,31 @@
 #include <microlith/persistence/internal/data_folder.hpp>
+#include <microlith/persistence/internal/journal_pages.hpp>
 #include <microlith/persistence/internal/lmdb.hpp>
 #include <microlith/persistence/owner.hpp>
 
+#include <optional>
 #include <string>
 #include <system_error>
 
 namespace microlith::internal {
 
 using path = std::filesystem::path;
+
+namespace {
+
+// What lies beside such a journal is of that version, too. A journal that cannot be read for
+// another reason is in nobody's way here.
+std::optional<storage_error> of_another_version(const path& data) {
+  try {
+    journal_pages journal{data / "journal"};
+  } catch (const other_format& error) {
+    return error.error();
+  } catch (const std::exception&) {
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 result<path, storage_error> folder_of(const path& data, std::string_view group,
                                       std::string_view name) {
@@ -30,6 +48,8 @@ result<void, storage_error> change_folder(const path& data, std::string_view gro
   auto folder = folder_of(data, group, name);
   if (!folder)
     return folder.error();
+  if (auto why = of_another_version(data))
+    return *why;
   auto owner = data_owner::acquire(data);
   if (!owner)
     return owner.error();

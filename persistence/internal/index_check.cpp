@@ -2,6 +2,7 @@
 #include <microlith/persistence/internal/environment_check.hpp>
 #include <microlith/persistence/internal/index_check.hpp>
 #include <microlith/persistence/internal/index_layout.hpp>
+#include <microlith/persistence/internal/stored_format.hpp>
 
 #include <algorithm>
 #include <set>
@@ -26,6 +27,7 @@ index_state read_state(const page_file& file, const page_snapshot& seen) {
   if (!cursor.seek(as_key(index_state_key)) ||
       !std::ranges::equal(cursor.key(), as_key(index_state_key)))
     throw page_error{"it has no state"};
+  expect_format(cursor.value(), index_format, "it");
   try {
     return decode_state(cursor.value());
   } catch (const index_unusable& error) {

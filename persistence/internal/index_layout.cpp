@@ -5,7 +5,6 @@ namespace microlith::internal {
 
 namespace {
 
-constexpr std::uint32_t index_format = 2;
 constexpr std::size_t state_head_bytes = 72;
 constexpr std::size_t state_run_bytes = 16;
 

@@ -18,6 +18,7 @@
 
 namespace microlith::internal {
 
+inline constexpr std::uint32_t index_format = 2;
 inline constexpr std::string_view index_state_key = "state";
 
 /// A stream, then a version; big-endian, so that a stream's versions lie in a row.

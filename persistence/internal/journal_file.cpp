@@ -6,6 +6,7 @@
 #include <microlith/persistence/internal/journal_layout.hpp>
 #include <microlith/persistence/internal/opening_check.hpp>
 #include <microlith/persistence/internal/page_layout.hpp>
+#include <microlith/persistence/internal/stored_format.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -107,26 +108,26 @@ std::string_view way_out(storage_error_kind kind) {
 
 result<std::unique_ptr<journal_file>, storage_error> journal_file::open(
     const std::filesystem::path& directory, map_size map, bool sync, unsigned more_tables) {
-  auto seen = read_witness(directory / "witness");
-  if (auto problem = check_before_mapping(directory, seen))
-    return *problem;
   auto problem = [&](storage_error_kind kind, const std::string& why) {
     return storage_error{kind, "cannot open the journal in " + directory.string() + ": " + why +
                                    std::string{way_out(kind)}};
   };
   try {
+    auto seen = read_witness(directory / "witness");
+    if (auto wrong = check_before_mapping(directory, seen))
+      return *wrong;
     if (!inspect_data_file(directory / "data.mdb"))
       make(directory, map, sync);
     std::unique_ptr<journal_file> file{new journal_file{directory, map, sync, more_tables}};
-    if (auto problem = file->load(seen))
-      return *problem;
+    if (auto wrong = file->load(seen))
+      return *wrong;
     return file;
   } catch (const lmdb_error& error) {
     return problem(kind_of(error), error.what());
   } catch (const std::filesystem::filesystem_error& error) {
     bool is_full = error.code() == std::errc::no_space_on_device;
     return problem(is_full ? storage_error_kind::full : storage_error_kind::unusable,
-                   error.code().message());
+                   error.path1().string() + ": " + error.code().message());
   }
 }
 
@@ -191,10 +192,7 @@ std::optional<storage_error> journal_file::load(const std::optional<witnessed>& 
   if (!meta)
     return damaged("its description of itself is not there or does not fit its checksum");
   if (meta->format != journal_format)
-    return storage_error{storage_error_kind::unusable,
-                         "the journal in " + directory_.string() + " has format " +
-                             std::to_string(meta->format) + ", this program knows " +
-                             std::to_string(journal_format) + ": use a newer program"};
+    return format_problem("the journal in " + directory_.string(), meta->format, journal_format);
   epoch_ = meta->epoch;
   secret_ = meta->secret;
 

@@ -53,8 +53,9 @@ void journal_pages::refresh() {
     if (!seen) {
       if (file_.bytes() == 0)
         throw storage_exception{{storage_error_kind::unusable,
-                                 "the journal in " + directory_.string() +
-                                     " is empty: a node has begun to make it, and has not ended"}};
+                                 "data.mdb in " + directory_.string() +
+                                     " is empty, and no journal. If it held events, restore a "
+                                     "backup; if not, a node makes it when it starts"}};
       throw storage_exception{damaged("neither meta page of data.mdb is one")};
     }
     if (seen->transaction == snapshot_.transaction && seen->page_bytes == snapshot_.page_bytes)
@@ -113,10 +114,8 @@ void journal_pages::look() {
              " is no journal, or one that was never finished. If it held events, restore a "
              "backup"}};
   if (meta->format != journal_format)
-    throw other_format{{storage_error_kind::unusable,
-                        "the journal in " + directory_.string() + " has format " +
-                            std::to_string(meta->format) + ", this program knows " +
-                            std::to_string(journal_format) + ": use a newer program"}};
+    throw other_format{
+        format_problem("the journal in " + directory_.string(), meta->format, journal_format)};
   meta_ = *meta;
   if (!state && records_.root != no_page)
     throw storage_exception{damaged("its state is missing")};

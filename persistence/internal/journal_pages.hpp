@@ -8,6 +8,7 @@
 #include <microlith/persistence/internal/journal_layout.hpp>
 #include <microlith/persistence/internal/page_file.hpp>
 #include <microlith/persistence/internal/record_layout.hpp>
+#include <microlith/persistence/internal/stored_format.hpp>
 #include <microlith/persistence/internal/witness.hpp>
 #include <microlith/persistence/record.hpp>
 
@@ -20,12 +21,6 @@
 #include <vector>
 
 namespace microlith::internal {
-
-/// It is a journal, whole or not, and of another program version: nothing can be said of it here.
-class other_format : public storage_exception {
- public:
-  using storage_exception::storage_exception;
-};
 
 class journal_pages {
  public:

@@ -60,12 +60,12 @@ bool can_be_mapped(const std::filesystem::path& directory) {
   std::error_code ignored;
   if (std::filesystem::exists(directory / damage_mark, ignored))
     return false;
-  if (!inspect_data_file(file))
-    return true;
   try {
-    return opening_problem(file).empty();
+    return !inspect_data_file(file) || opening_problem(file).empty();
   } catch (const page_file_error&) {
     // LMDB finds words for it.
+    return true;
+  } catch (const std::filesystem::filesystem_error&) {
     return true;
   }
 }

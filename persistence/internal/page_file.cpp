@@ -25,6 +25,18 @@ namespace {
 constexpr std::uint64_t harmless_commits = 1;
 constexpr unsigned max_looks = 1000;
 
+const char* way_out(int code) {
+  switch (code) {
+    case EACCES:
+      return ". Mend its permissions, or be its owner";
+    case EISDIR:
+    case EINVAL:
+      return ". It should be a file that a node has written: name that node's data directory";
+    default:
+      return "";
+  }
+}
+
 std::string number_text(std::uint64_t page) {
   return "page " + std::to_string(page);
 }
@@ -32,8 +44,7 @@ std::string number_text(std::uint64_t page) {
 }  // namespace
 
 page_file_error::page_file_error(int code, const std::string& attempted)
-    : std::runtime_error{attempted + ": " + std::generic_category().message(code) +
-                         (code == EACCES ? ". Mend its permissions, or be its owner" : "")},
+    : std::runtime_error{attempted + ": " + std::generic_category().message(code) + way_out(code)},
       code_{code} {}
 
 page_file::page_file(std::filesystem::path file)
@@ -43,7 +54,7 @@ page_file::page_file(std::filesystem::path file)
   struct stat status {};
   if (::fstat(file_, &status) != 0 || !S_ISREG(status.st_mode)) {
     ::close(file_);
-    throw page_file_error{EINVAL, "open " + path_.string() + ", which is no file"};
+    throw page_file_error{S_ISDIR(status.st_mode) ? EISDIR : EINVAL, "open " + path_.string()};
   }
 }
 

@@ -4,7 +4,9 @@
 #include <microlith/persistence/internal/page_layout.hpp>
 #include <microlith/persistence/internal/tree_page.hpp>
 
-#include <fstream>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <utility>
 
 namespace microlith::internal {
@@ -15,6 +17,12 @@ namespace {
 
 // A table of so many pages is looked at as a whole, at once.
 constexpr std::uint64_t small_table_pages = 64;
+
+void leave_mark(const std::filesystem::path& file) {
+  int made = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (made >= 0)
+    ::close(made);
+}
 
 }  // namespace
 
@@ -252,7 +260,7 @@ void page_guard::look(MDB_txn* t, MDB_dbi table, F f) {
     f(there);
   } catch (const page_error& error) {
     if (!directory_.empty())
-      std::ofstream{directory_ / damage_mark};
+      leave_mark(directory_ / damage_mark);
     throw lmdb_error{MDB_CORRUPTED, error.what()};
   }
 }

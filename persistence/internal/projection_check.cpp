@@ -2,6 +2,7 @@
 #include <microlith/persistence/internal/projection_check.hpp>
 #include <microlith/persistence/internal/projection_layout.hpp>
 #include <microlith/persistence/internal/rows_check.hpp>
+#include <microlith/persistence/internal/stored_format.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -44,6 +45,7 @@ void check_projection(const std::filesystem::path& directory, message_id epoch,
       } else if (table == projection_table_name &&
                  std::ranges::equal(key, std::as_bytes(std::span{projection_state_key}))) {
         has_state = true;
+        expect_format(value, projection_format, "it");
         state = decode_projection_state(value);
       }
     });

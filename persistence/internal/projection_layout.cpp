@@ -4,16 +4,10 @@
 
 namespace microlith::internal {
 
-namespace {
-
-constexpr std::uint32_t store_format = 1;
-
-}  // namespace
-
 std::array<std::byte, 56> encode_projection_state(const projection_state& state) {
   std::array<std::byte, 56> out{};
   auto* p = out.data();
-  store_le(p + 8, store_format);
+  store_le(p + 8, projection_format);
   store_id_le(p + 16, state.epoch);
   store_le(p + 32, state.fingerprint);
   store_le(p + 40, state.checkpoint);
@@ -25,7 +19,7 @@ std::array<std::byte, 56> encode_projection_state(const projection_state& state)
 std::optional<projection_state> decode_projection_state(std::span<const std::byte> in) {
   const auto* p = in.data();
   if (in.size() != 56 || load_le<std::uint64_t>(p) != checksum(in.subspan(8), 0) ||
-      load_le<std::uint32_t>(p + 8) != store_format ||
+      load_le<std::uint32_t>(p + 8) != projection_format ||
       load_le<std::uint64_t>(p + 48) >= projection_banks)
     return std::nullopt;
   return projection_state{.epoch = load_id_le<message_id>(p + 16),

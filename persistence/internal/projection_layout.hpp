@@ -14,6 +14,7 @@
 
 namespace microlith::internal {
 
+inline constexpr std::uint32_t projection_format = 1;
 inline constexpr const char* projection_table_name = "projection";
 inline constexpr std::string_view projection_state_key = "state";
 /// Each table is there twice: "a.NAME" is read while "b.NAME" is filled, or the other way round.

@@ -2,6 +2,7 @@
 #include <microlith/persistence/internal/hash.hpp>
 #include <microlith/persistence/internal/snapshot_check.hpp>
 #include <microlith/persistence/internal/snapshot_layout.hpp>
+#include <microlith/persistence/internal/stored_format.hpp>
 
 #include <algorithm>
 #include <string>
@@ -28,6 +29,7 @@ void snapshot_check::look() {
     check.walk([&](std::string_view table, std::span<const std::byte> key,
                    std::span<const std::byte> value) {
       if (table == "state") {
+        expect_format(value, snapshot_format, "their folder");
         epoch_ = decode_snapshot_state(value);
         if (!epoch_)
           throw page_error{"its state does not fit its checksum"};

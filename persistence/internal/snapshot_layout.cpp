@@ -8,7 +8,6 @@ namespace microlith::internal {
 
 namespace {
 
-constexpr std::uint32_t snapshot_format = 1;
 constexpr std::size_t header_bytes = 48;
 
 }  // namespace

@@ -11,6 +11,8 @@
 
 namespace microlith::internal {
 
+inline constexpr std::uint32_t snapshot_format = 1;
+
 using snapshot_key = std::array<std::byte, 16>;
 [[nodiscard]] snapshot_key encode_snapshot_key(std::string_view stream);
 

@@ -2,6 +2,7 @@
 #include <microlith/persistence/internal/environment_check.hpp>
 #include <microlith/persistence/internal/held_events.hpp>
 #include <microlith/persistence/internal/lmdb.hpp>
+#include <microlith/persistence/internal/stored_format.hpp>
 #include <microlith/persistence/internal/subscription_copy.hpp>
 #include <microlith/persistence/internal/subscription_layout.hpp>
 
@@ -63,8 +64,10 @@ void check_entries(const std::filesystem::path& from, const contents& found) {
     if (!whole)
       throw storage_exception{damaged_subscription(from, what + " is not what was written")};
   };
-  for (const auto& state : found.states)
+  for (const auto& state : found.states) {
+    expect_format(state.value, subscription_format, "the subscription in " + from.string());
     expect(decode_subscription_state(state.value).has_value(), "its state");
+  }
   for (const auto& key : found.keys)
     expect(decode_held_key(key.value).has_value(), "a held key");
   for (const auto& event : found.events)

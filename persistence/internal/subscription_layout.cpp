@@ -8,7 +8,6 @@ namespace microlith::internal {
 
 namespace {
 
-constexpr std::uint32_t subscription_format = 1;
 constexpr std::size_t held_header_bytes = 40;
 
 }  // namespace

@@ -13,6 +13,8 @@
 
 namespace microlith::internal {
 
+inline constexpr std::uint32_t subscription_format = 1;
+
 struct subscription_state {
   message_id epoch;  ///< of the journal
   std::uint64_t checkpoint = 0;

@@ -1,3 +1,4 @@
+#include <microlith/persistence/internal/stored_format.hpp>
 #include <microlith/persistence/internal/subscription_pages.hpp>
 
 #include <algorithm>
@@ -14,6 +15,7 @@ std::optional<subscription_state> subscription_state_in(const page_file& file,
   page_cursor cursor{file, seen, *tree};
   if (!cursor.seek(key) || !std::ranges::equal(cursor.key(), key))
     return std::nullopt;
+  expect_format(cursor.value(), subscription_format, "it");
   auto state = decode_subscription_state(cursor.value());
   if (!state)
     throw page_error{"its state does not fit its checksum"};

@@ -106,6 +106,7 @@ void damaged_everywhere(const fs::path& folder, std::string_view table, Survives
       overwrite(file, content);
       BOOST_TEST(in_child(survives));
       BOOST_TEST(fs::exists(folder / internal::damage_mark));
+      BOOST_TEST((fs::status(folder / internal::damage_mark).permissions() == fs::perms{0600}));
       afterwards();
     }
   }

@@ -386,4 +386,51 @@ BOOST_AUTO_TEST_CASE(a_directory_that_may_only_be_read_is_refused_and_stays_as_i
   check_holds(*open_journal({.directory = data}), {request.id});
 }
 
+// Somebody else's files, say, in a folder that may be written to.
+BOOST_AUTO_TEST_CASE(a_journal_that_may_not_be_read_is_refused_and_not_begun_anew) {
+  test::temporary_directory directory;
+  auto data = directory.path() / "data";
+  auto request = event_of(10);
+  append_ok(*open_journal({.directory = data}), request);
+  constexpr uid_t nobody = 65'534;
+  bool is_root = ::geteuid() == 0;
+  std::vector<fs::path> folders{directory.path(), data};
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator{data})
+    (entry.is_directory() ? folders : files).push_back(entry.path());
+  auto give_folders_to = [&](uid_t user) {
+    for (const auto& folder : folders)
+      BOOST_REQUIRE(!is_root || ::chown(folder.c_str(), user, user) == 0);
+  };
+  give_folders_to(nobody);
+  for (const auto& file : files)
+    fs::permissions(file, fs::perms{0000});
+  auto child = start([&] {
+    if (is_root && ::setuid(nobody) != 0)
+      return false;
+    auto opened = journal::open({.directory = data});
+    return !opened && opened.error().kind == storage_error_kind::unusable &&
+           opened.error().text.find((data / "journal" / "data.mdb").string()) !=
+               std::string::npos &&
+           opened.error().text.find("Mend the cause") != std::string::npos;
+  });
+  BOOST_TEST(end_of(child) == 0);
+  give_folders_to(::geteuid());
+  for (const auto& file : files)
+    fs::permissions(file, fs::perms{0600});
+  check_holds(*open_journal({.directory = data}), {request.id});
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_file_in_the_place_of_one_is_refused_and_stays) {
+  test::temporary_directory directory;
+  auto place = directory.path() / "journal" / "data.mdb";
+  fs::create_directories(place);
+  auto opened = journal::open({.directory = directory.path()});
+  BOOST_TEST_REQUIRE(opened.has_error());
+  BOOST_TEST((opened.error().kind == storage_error_kind::unusable));
+  BOOST_TEST(opened.error().text.find(place.string()) != std::string::npos, opened.error().text);
+  BOOST_TEST(fs::is_directory(place));
+  BOOST_TEST(!fs::exists(directory.path() / "journal" / "new"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
