@@ -72,8 +72,9 @@ struct statistics {
   std::uint64_t late_answers = 0;       ///< messages whose wait had timed out
   std::uint64_t missed_by_subscribers = 0;
   std::uint64_t handler_exceptions = 0;
-  std::uint64_t dropped_for_nodes = 0;  ///< not told to another node that was out of reach too long
-  histogram commit_batch_events;        ///< events per commit
+  /// Not told to another node: it was out of reach too long, or encoding threw.
+  std::uint64_t dropped_for_nodes = 0;
+  histogram commit_batch_events;  ///< events per commit
   histogram commit_duration_seconds;
 };
 

@@ -252,8 +252,11 @@ class cluster final : public link_events, public remote_reader, private move_act
   /// All but facts, type and body.
   void head_to_wire(wire::envelope& out, const envelope& message) const;
   [[nodiscard]] wire::envelope to_wire(const envelope& message, bool with_facts);
-  /// Its frame, with the facts of its own head.
-  [[nodiscard]] bytes frame_of(const envelope& message, std::uint8_t use, std::uint64_t ticket);
+  /// Its frame, with the facts of its own head; why not, where its type's own code throws.
+  [[nodiscard]] result<bytes, failure> frame_of(const envelope& message, std::uint8_t use,
+                                                std::uint64_t ticket);
+  /// For a handler of the exception that encoding it threw.
+  [[nodiscard]] static failure not_encoded(const envelope& message);
   [[nodiscard]] std::shared_ptr<const conversation_facts> facts_from_wire(const peer& from,
                                                                           wire::facts&& said,
                                                                           message_id message,
@@ -270,11 +273,17 @@ class cluster final : public link_events, public remote_reader, private move_act
   [[nodiscard]] peer* server_of(const message_type& type);
   [[nodiscard]] failure not_served(const envelope& message);
   [[nodiscard]] std::vector<peer*> path_of(const envelope_head& head);
+  /// To waits there.
+  void pass_to(const std::vector<peer*>& to, const envelope& message);
+  void not_passed(const std::vector<peer*>& to, const envelope& message, failure why);
+  void pass_failure(const std::vector<peer*>& to, const envelope& message, const failure& why);
   struct published_type;
   [[nodiscard]] published_type& published_as(const message_type& type);
   void rebuild_routing();
 
   // Appends.
+  /// Throws what encoding one of its messages throws.
+  [[nodiscard]] wire::append to_wire(const append_job& job, std::uint64_t ticket);
   void settle_appends();
   void settle(pending_append&& done);
   void refuse_appends(const failure& why);

@@ -74,14 +74,9 @@ std::size_t cluster::appending() const {
   return appends_.size();
 }
 
-void cluster::append(std::unique_ptr<append_job> given) {
-  auto& job = *given;
-  auto& node = runtime_.actors();
-  if (job.progress && job.progress->ended()) {
-    unsent(node, job, earlier_step_failed(job), node.now());
-    return;
-  }
+wire::append cluster::to_wire(const append_job& job, std::uint64_t ticket) {
   wire::append said;
+  said.ticket = ticket;
   said.id = job.request.id;
   said.answers_command =
       job.ends_cause && !job.progress && job.cause.type().kind == message_kind::command;
@@ -109,35 +104,59 @@ void cluster::append(std::unique_ptr<append_job> given) {
     said.events.push_back({to_wire(event.message, !shares_facts(event.message)), event.stream});
   for (const auto& rejection : job.rejections)
     said.rejections.push_back(to_wire(rejection, !shares_facts(rejection)));
-  auto ticket = last_ticket_.fetch_add(1, std::memory_order_relaxed) + 1;
-  said.ticket = ticket;
-  auto frame = wire::frame(wire::kind::append, said);
+  return said;
+}
+
+void cluster::append(std::unique_ptr<append_job> given) {
+  auto& job = *given;
+  auto& node = runtime_.actors();
+  if (job.progress && job.progress->ended()) {
+    unsent(node, job, earlier_step_failed(job), node.now());
+    return;
+  }
   auto* to = find(journal_node_);
+  auto ticket = last_ticket_.fetch_add(1, std::memory_order_relaxed) + 1;
+  auto not_sent = [](failure_kind kind, std::string text) {
+    return append_refused{
+        {.kind = kind, .certainty = certainty::not_done, .text = std::move(text), .message = {}}};
+  };
+  bytes frame;
+  std::optional<append_outcome> outcome;
+  try {
+    frame = wire::frame(wire::kind::append, to_wire(job, ticket));
+  } catch (...) {
+    node.counters.handler_exceptions.fetch_add(1, std::memory_order_relaxed);
+    outcome = not_sent(
+        failure_kind::handler_failed,
+        "what came of " + std::string{job.cause.type().name} + " cannot be sent to node " +
+            to->name + ", which has the journal, encoding it failed: " + current_exception_text());
+  }
   auto how = sent::overloaded;
   {
     // Sent under the lock: the outcomes come in the order of the frames, and so must the line be.
     std::lock_guard lock{appends_mutex_};
-    appends_.push_back(
-        {.ticket = ticket, .job = std::move(given), .outcome = {}, .stream_versions = {}});
-    if (stopped_.load(std::memory_order_acquire))
-      how = sent::unreachable;
-    else if (frame.size() <= wire::max_frame_bytes)
-      how = offer(*to, frame);
-    if (how != sent::taken)
-      appends_.back().outcome = append_refused{
-          how == sent::unreachable
-              ? failure{.kind = failure_kind::unreachable,
-                        .certainty = certainty::not_done,
-                        .text = "node " + to->name +
-                                ", which has the journal, cannot be reached (" + to->why_not() +
-                                "); try again when it is there",
-                        .message = {}}
-              : failure{.kind = failure_kind::overloaded,
-                        .certainty = certainty::not_done,
-                        .text = "the link to node " + to->name +
-                                ", which has the journal, is full, or the events are more than it "
-                                "takes at once; try again later",
-                        .message = {}}};
+    appends_.push_back({.ticket = ticket,
+                        .job = std::move(given),
+                        .outcome = std::move(outcome),
+                        .stream_versions = {}});
+    auto& last = appends_.back();
+    if (!last.outcome) {
+      if (stopped_.load(std::memory_order_acquire))
+        how = sent::unreachable;
+      else if (frame.size() <= wire::max_frame_bytes)
+        how = offer(*to, frame);
+      if (how == sent::unreachable)
+        last.outcome =
+            not_sent(failure_kind::unreachable,
+                     "node " + to->name + ", which has the journal, cannot be reached (" +
+                         to->why_not() + "); try again when it is there");
+      else if (how == sent::overloaded)
+        last.outcome =
+            not_sent(failure_kind::overloaded,
+                     "the link to node " + to->name +
+                         ", which has the journal, is full, or the events are more than it takes "
+                         "at once; try again later");
+    }
   }
   if (how != sent::taken)
     settle_appends();

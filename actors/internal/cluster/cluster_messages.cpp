@@ -86,7 +86,12 @@ void cluster::carry(envelope&& message, bool was_held) {
     return;
   }
   auto ticket = last_ticket_.fetch_add(1, std::memory_order_relaxed) + 1;
-  auto frame = frame_of(message, wire::use::handle, ticket);
+  auto encoded = frame_of(message, wire::use::handle, ticket);
+  if (!encoded) {
+    node.turned_away(message, encoded.error());
+    return;
+  }
+  auto& frame = *encoded;
   {
     std::lock_guard lock{forwarded_mutex_};
     forwarded_.emplace(ticket, forwarded_message{to, message});
@@ -137,15 +142,7 @@ void cluster::pass_to_open_work(const envelope& message) {
   // Never back to where it has been, so that it comes to an end.
   for (auto* been : path_of(head))
     std::erase(to, been);
-  if (to.empty())
-    return;
-  auto frame = frame_of(message, wire::use::pass, 0);
-  for (auto* each : to) {
-    if (!message.type().holds_secret || each->carries_secrets)
-      deliver(*each, frame);
-  }
-  if (message.type().holds_secret)
-    wipe(frame.data(), frame.size());
+  pass_to(to, message);
 }
 
 void cluster::end_forwarded(std::uint64_t ticket, const std::function<void(const envelope&)>& end) {
@@ -184,7 +181,11 @@ bool cluster::failed(const envelope& message, const failure& why) {
 }
 
 void cluster::pass_failure(const envelope& message, const failure& why) {
-  auto to = path_of(message.head());
+  pass_failure(path_of(message.head()), message, why);
+}
+
+void cluster::pass_failure(const std::vector<peer*>& to, const envelope& message,
+                           const failure& why) {
   if (to.empty())
     return;
   auto frame = wire::frame(wire::kind::failed_conversation,
@@ -211,16 +212,34 @@ std::vector<peer*> cluster::path_of(const envelope_head& head) {
 }
 
 void cluster::pass_on(const envelope& message, const envelope_head& along) {
-  auto to = path_of(along);
+  pass_to(path_of(along), message);
+}
+
+void cluster::pass_to(const std::vector<peer*>& to, const envelope& message) {
   if (to.empty())
     return;
-  auto frame = frame_of(message, wire::use::pass, 0);
+  auto encoded = frame_of(message, wire::use::pass, 0);
+  if (!encoded) {
+    not_passed(to, message, encoded.error());
+    return;
+  }
+  auto& frame = *encoded;
   for (auto* each : to) {
     if (!message.type().holds_secret || each->carries_secrets)
       deliver(*each, frame);
   }
   if (message.type().holds_secret)
     wipe(frame.data(), frame.size());
+}
+
+// Whoever waits there for what came of the message that caused this one would wait in vain.
+void cluster::not_passed(const std::vector<peer*>& to, const envelope& message, failure why) {
+  auto& node = runtime_.actors();
+  node.log(log_level::error, why.text);
+  node.counters.dropped_for_nodes.fetch_add(1, std::memory_order_relaxed);
+  why.certainty = certainty::unknown;
+  why.message = message.head().causation;
+  pass_failure(to, message, why);
 }
 
 // As the peers know it, and who wants it, until something changes about that.
@@ -257,7 +276,12 @@ void cluster::publish(const envelope& message) {
   }
   said.type = as.number;
   auto& frame = publishing_frame_;
-  wire::make_message_frame(frame, publishing_, message);
+  try {
+    wire::make_message_frame(frame, publishing_, message);
+  } catch (...) {
+    not_passed(path, message, not_encoded(message));
+    return;
+  }
   auto send = [&](peer& to, std::uint8_t use) {
     if (type.holds_secret && !to.carries_secrets)
       return;

@@ -123,16 +123,28 @@ wire::envelope cluster::to_wire(const envelope& message, bool with_facts) {
   return out;
 }
 
-bytes cluster::frame_of(const envelope& message, std::uint8_t use, std::uint64_t ticket) {
-  wire::message said;
-  said.use = use;
-  said.ticket = ticket;
-  head_to_wire(said.envelope, message);
-  said.envelope.facts = facts_to_wire(message.head());
-  said.envelope.type = number_of(message.type());
+result<bytes, failure> cluster::frame_of(const envelope& message, std::uint8_t use,
+                                         std::uint64_t ticket) {
   bytes frame;
-  wire::make_message_frame(frame, said, message);
+  try {
+    wire::message said;
+    said.use = use;
+    said.ticket = ticket;
+    head_to_wire(said.envelope, message);
+    said.envelope.facts = facts_to_wire(message.head());
+    said.envelope.type = number_of(message.type());
+    wire::make_message_frame(frame, said, message);
+  } catch (...) {
+    return not_encoded(message);
+  }
   return frame;
+}
+
+failure cluster::not_encoded(const envelope& message) {
+  return refused(
+      failure_kind::handler_failed, message,
+      std::string{message.type().name} +
+          " cannot be sent to another node, encoding it failed: " + current_exception_text());
 }
 
 void wire::make_message_frame(bytes& out, const message& said, const microlith::envelope& of) {

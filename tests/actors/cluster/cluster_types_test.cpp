@@ -1,10 +1,12 @@
-// Types that cross links: secrets, older versions, and types that two programs know differently.
+// Types that cross links: secrets, older versions, types that two programs know differently, and
+// values that cannot be encoded.
 
 #include "actors/samples.hpp"
 #include "support/cluster_nodes.hpp"
 
 using namespace microlith;
 using namespace samples;
+using test::answered;
 using test::cluster_nodes;
 using test::failure_of;
 
@@ -50,6 +52,43 @@ inline newer::order upcast(order old) {
   return {old.item, 7};
 }
 }  // namespace older
+
+/// Encoding one that is neither throws.
+enum class shade : std::uint8_t { light, dark };
+BOOST_DESCRIBE_ENUM(shade, light, dark)
+constexpr auto no_shade = static_cast<shade>(9);
+
+struct paint {
+  using message = command<"test.paint">;
+  shade with = shade::light;
+};
+BOOST_DESCRIBE_STRUCT(paint, (), (with))
+
+struct painted {
+  using message = event<"test.painted">;
+  shade with = shade::light;
+};
+BOOST_DESCRIBE_STRUCT(painted, (), (with))
+
+struct paint_refused {
+  using message = rejection<"test.paint_refused">;
+  shade with = shade::light;
+};
+BOOST_DESCRIBE_STRUCT(paint_refused, (), (with))
+
+struct seen {
+  using message = response<"test.seen">;
+  shade what = shade::light;
+};
+BOOST_DESCRIBE_STRUCT(seen, (), (what))
+
+struct look {
+  using message = query<"test.look", seen>;
+};
+BOOST_DESCRIBE_STRUCT(look, (), ())
+
+/// The journal with a, and whoever asks on the other node.
+const cluster_nodes::placement two{{"a", {"journal"}}, {"b", {}}};
 
 }  // namespace cluster_type_samples
 
@@ -110,6 +149,85 @@ BOOST_AUTO_TEST_CASE(a_type_that_differs_is_refused_alone_and_the_difference_nam
   BOOST_TEST(failure_of(refused).text.find("test.order") != std::string::npos);
   BOOST_TEST(failure_of(refused).text.find("added count: i64") != std::string::npos);
   BOOST_TEST(!a.commands().dispatch_and_wait<accepted>(work{1}).failed());
+  BOOST_TEST(nodes.open_ends() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_command_that_cannot_be_encoded_ends_alone) {
+  cluster_nodes nodes{two};
+  auto& a = nodes.start("a");
+  auto& b = nodes.start("b");
+  auto painter = b.commands().subscribe<paint>([](const paint&) {}).value();
+  nodes.run();
+  BOOST_TEST(a.commands().dispatch(paint{no_shade}).has_value());
+  auto ended = a.commands().dispatch_and_wait<accepted>(paint{no_shade});
+  BOOST_TEST(failure_of(ended).kind == failure_kind::handler_failed);
+  BOOST_TEST(failure_of(ended).certainty == certainty::not_done);
+  BOOST_TEST(failure_of(ended).text.find("test.paint") != std::string::npos);
+  BOOST_TEST(failure_of(ended).text.find("enum value 9") != std::string::npos);
+  BOOST_TEST(a.statistics().refused.at("handler_failed") == 2U);
+  BOOST_TEST(nodes.log.count("test.paint cannot be sent to another node") == 1U);  // for a while
+  BOOST_TEST(!a.commands().dispatch_and_wait<accepted>(paint{shade::dark}).failed());
+  BOOST_TEST(nodes.open_ends() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_that_cannot_be_encoded_ends_the_wait_for_it) {
+  cluster_nodes nodes{two};
+  auto& a = nodes.start("a");
+  auto& b = nodes.start("b");
+  auto what = no_shade;
+  auto eyes = b.queries().subscribe<look>([&](const look&) { return seen{what}; }).value();
+  nodes.run();
+  auto ended = a.queries().ask(look{});
+  BOOST_TEST(failure_of(ended).kind == failure_kind::handler_failed);
+  BOOST_TEST(failure_of(ended).text.find("test.seen") != std::string::npos);
+  BOOST_TEST(b.statistics().dropped_for_nodes == 1U);
+  BOOST_TEST(nodes.log.count("test.seen cannot be sent to another node") == 1U);
+  what = shade::dark;
+  BOOST_TEST((answered<seen>(a.queries().ask(look{})).what == shade::dark));
+  BOOST_TEST(nodes.open_ends() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_rejection_that_cannot_be_encoded_ends_the_wait_for_it) {
+  cluster_nodes nodes{two};
+  auto& a = nodes.start("a");
+  auto& b = nodes.start("b");
+  auto with = no_shade;
+  // Beside the journal, whose writer says it to the node that waits.
+  auto painter =
+      a.commands()
+          .subscribe<paint>([&](const paint&, context& ctx) { ctx.dispatch(paint_refused{with}); })
+          .value();
+  nodes.run();
+  auto ended = b.commands().dispatch_and_wait<paint_refused>(paint{});
+  BOOST_TEST(failure_of(ended).kind == failure_kind::handler_failed);
+  BOOST_TEST(failure_of(ended).text.find("test.paint_refused") != std::string::npos);
+  BOOST_TEST(a.statistics().dropped_for_nodes == 1U);
+  with = shade::dark;
+  auto refused = b.commands().dispatch_and_wait<paint_refused>(paint{});
+  BOOST_TEST((answered<paint_refused>(refused).with == shade::dark));
+  BOOST_TEST(nodes.open_ends() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_encoded_for_the_journal_of_another_node_is_not_appended) {
+  cluster_nodes nodes{two};
+  auto& a = nodes.start("a");
+  auto& b = nodes.start("b");
+  auto with = no_shade;
+  auto painter =
+      b.commands()
+          .subscribe<paint>([&](const paint&, context& ctx) { ctx.dispatch(painted{with}); })
+          .value();
+  nodes.run();
+  auto ended = b.commands().dispatch_and_wait<painted>(paint{});
+  BOOST_TEST(failure_of(ended).kind == failure_kind::handler_failed);
+  BOOST_TEST(failure_of(ended).certainty == certainty::not_done);
+  BOOST_TEST(failure_of(ended).text.find("enum value 9") != std::string::npos);
+  BOOST_TEST(b.statistics().handler_exceptions == 1U);
+  BOOST_TEST(a.journal().last_position() == 0U);
+  with = shade::dark;
+  BOOST_TEST(
+      (answered<painted>(b.commands().dispatch_and_wait<painted>(paint{})).with == shade::dark));
+  BOOST_TEST(a.journal().last_position() == 1U);
   BOOST_TEST(nodes.open_ends() == 0U);
 }
 
