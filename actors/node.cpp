@@ -29,6 +29,19 @@ result<void, catalog_error> learn_types(internal::runtime::actors_part& part, co
   });
 }
 
+// An event dispatched where nothing tells its stream would be journaled in none, without a word.
+std::optional<storage_error> half_declared() {
+  auto names = half_declared_streams();
+  if (names.empty())
+    return std::nullopt;
+  return storage_error{
+      .kind = storage_error_kind::unusable,
+      .text = "cannot start: some files of this program see stream_of(const " +
+              std::string{names.front()} +
+              "&) and others do not, so that its events may be journaled in no stream; declare it "
+              "right below the event's struct, in the same header"};
+}
+
 // What another node sends is of this program's types, also where no component here mentions them.
 void learn_program_types(internal::runtime::actors_part& part) {
   part.catalog.update([](type_catalog& catalog) {
@@ -49,6 +62,8 @@ struct node::hosted {
 };
 
 result<node, storage_error> node::start(node_options options, std::vector<component> components) {
+  if (auto error = half_declared())
+    return std::move(*error);
   node made;
   auto data = options.data;
   std::optional<data_owner> owner;

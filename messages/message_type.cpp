@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 
 namespace microlith {
 
@@ -12,6 +13,8 @@ namespace {
 struct type_registry {
   std::mutex mutex;
   std::map<std::string_view, const message_type*> newest;
+  std::set<const message_type*> with_stream_seen;
+  std::set<const message_type*> with_no_stream_seen;
 };
 
 type_registry& all_program_types() {
@@ -30,9 +33,20 @@ std::vector<const message_type*> program_types() {
   return types;
 }
 
-bool internal::add_program_type(const message_type& type) {
+std::vector<std::string_view> half_declared_streams() {
   auto& all = all_program_types();
   std::lock_guard lock{all.mutex};
+  std::vector<std::string_view> names;
+  for (const auto* type : all.with_stream_seen)
+    if (all.with_no_stream_seen.contains(type))
+      names.push_back(type->name);
+  return names;
+}
+
+bool internal::add_program_type(const message_type& type, bool stream_is_seen) {
+  auto& all = all_program_types();
+  std::lock_guard lock{all.mutex};
+  (stream_is_seen ? all.with_stream_seen : all.with_no_stream_seen).insert(&type);
   auto [there, added] = all.newest.emplace(type.name, &type);
   if (!added && there->second->version < type.version)
     there->second = &type;

@@ -50,16 +50,22 @@ struct message_type {
   [[nodiscard]] boost::json::value to_json(const void* body) const;
 };
 
+/// Names of events whose `stream_of` some of the program's files see and others do not: what the
+/// linker makes of such a type is chance. Nodes do not start with one. Complete from the beginning
+/// of `main` on.
+[[nodiscard]] std::vector<std::string_view> half_declared_streams();
+
 /// All types that the program's code mentions, the newest version of each name, by name. Complete
 /// from the beginning of `main` on.
 [[nodiscard]] std::vector<const message_type*> program_types();
 
 namespace internal {
 
-/// Called once a type, before `main`.
-bool add_program_type(const message_type& type);
+/// Called before `main`, once a type, or twice where it is half declared.
+bool add_program_type(const message_type& type, bool stream_is_seen);
 
-template <any_message T>
+// Two of these exist for one event where some files see its `stream_of` and others do not.
+template <any_message T, bool stream_is_seen>
 struct in_program {
   static const bool value;
 };
@@ -78,7 +84,7 @@ const schema* schema_of_version(std::uint16_t version) {
 
 template <any_message T>
 [[nodiscard]] const message_type& type_of() {
-  static_cast<void>(&internal::in_program<T>::value);
+  static_cast<void>(&internal::in_program<T, internal::belongs_to_stream<T>>::value);
   static_assert(!(event_message<T> && holds_secret<T>),
                 "an event is journaled: it cannot hold a secret");
   static const message_type type{
@@ -104,7 +110,8 @@ template <any_message T>
   return type;
 }
 
-template <any_message T>
-const bool internal::in_program<T>::value = internal::add_program_type(type_of<T>());
+template <any_message T, bool stream_is_seen>
+const bool internal::in_program<T, stream_is_seen>::value =
+    internal::add_program_type(type_of<T>(), stream_is_seen);
 
 }  // namespace microlith

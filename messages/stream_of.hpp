@@ -4,7 +4,8 @@
 //
 // An event that a decider returns goes to the decider's own stream, one that a function handler
 // dispatches to none, unless a function `stream_id stream_of(const Event&)` found by
-// argument-dependent lookup says otherwise.
+// argument-dependent lookup says otherwise. It is declared right below the event's struct: whoever
+// sees the one must see the other.
 
 #include <microlith/messages/message.hpp>
 
@@ -38,6 +39,9 @@ concept has_stream_of = requires(const E& event) {
   { stream_of(event) } -> std::convertible_to<stream_id>;
 };
 
+template <class T>
+concept belongs_to_stream = event_message<T> && has_stream_of<T>;
+
 template <event_message E>
 [[nodiscard]] std::string stream_name_of(const E& event, std::string otherwise = {}) {
   if constexpr (has_stream_of<E>)
@@ -49,7 +53,7 @@ template <event_message E>
 /// For a type's descriptor: its `stream_of`, if it has one.
 template <any_message T>
 [[nodiscard]] consteval auto stream_function() -> std::string (*)(const void*) {
-  if constexpr (event_message<T> && has_stream_of<T>)
+  if constexpr (belongs_to_stream<T>)
     return [](const void* body) { return stream_name_of(*static_cast<const T*>(body)); };
   else
     return nullptr;

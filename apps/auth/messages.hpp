@@ -8,6 +8,7 @@
 #include <microlith/messages/envelope.hpp>
 #include <microlith/messages/message.hpp>
 #include <microlith/messages/secret.hpp>
+#include <microlith/messages/stream_of.hpp>
 
 #include <boost/describe.hpp>
 
@@ -80,6 +81,9 @@ struct user_logged_in_event {
   microlith::wall_time ends_at{};     ///< it ends then, however often it is extended
 };
 BOOST_DESCRIBE_STRUCT(user_logged_in_event, (), (email, role, sid, expires_at, ends_at))
+
+/// The user's decider makes the event that a sign-in's stream begins with (session.hpp).
+[[nodiscard]] microlith::stream_id stream_of(const user_logged_in_event& event);
 
 struct user_session_extended_event {
   using message = microlith::event<"auth.user_session_extended_event">;

@@ -32,9 +32,6 @@ BOOST_DESCRIBE_STRUCT(session, (), (email, expires_at, ends_at))
 [[nodiscard]] std::string stream_key(const logout_command& command);
 [[nodiscard]] std::string stream_key(const extend_session_command& command);
 
-/// The user's decider makes the event that a session begins with.
-[[nodiscard]] microlith::stream_id stream_of(const user_logged_in_event& event);
-
 [[nodiscard]] session evolve(session state, const user_logged_in_event& event);
 [[nodiscard]] session evolve(session state, const user_session_extended_event& event);
 [[nodiscard]] session evolve(session state, const user_logged_out_event& event);

@@ -57,7 +57,7 @@ struct checked_password {
 [[nodiscard]] checked_password prepare(const user& state, const login_command& command);
 [[nodiscard]] std::string prepare_basis(const user& state, const login_command& command);
 
-/// A sign-in changes nothing about the user: its event begins the stream of a session
+/// A sign-in changes nothing about the user: its event begins the stream of a sign-in
 /// (session.hpp).
 [[nodiscard]] std::variant<user_logged_in_event, login_error_raised> decide(
     const user& state, const login_command& command, const checked_password& prepared,

@@ -6,7 +6,6 @@
 #include "auth/gateway.hpp"
 #include "auth/http/server.hpp"
 #include "auth/password.hpp"
-#include "auth/session.hpp"  // stream_of an event that comes from outside
 #include "auth/token.hpp"
 #include "support/http_client.hpp"
 #include "support/node.hpp"
