@@ -3,7 +3,8 @@
 // What a person asks of a cluster, from outside: how its nodes are, and that a component moves.
 //
 // Calls all nodes of a cluster file over links of their own, as `operator`: with the nodes' secret,
-// or, where the file has [tls], with the operator's certificate. One caller at a time; calls block.
+// or, where the file has [tls], with the operator's certificate. Several may be there at once
+// (max_callers), as several persons are. For one thread; calls block.
 
 #include <microlith/actors/cluster_status.hpp>
 #include <microlith/messages/outcome.hpp>

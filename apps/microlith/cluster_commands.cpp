@@ -22,13 +22,11 @@ struct status_options {
 };
 
 int show_status(const status_options& options) {
+  auto cluster = microlith::cluster_client::open(options.file);
+  if (!cluster)
+    return complain(cluster.error());
   for (;;) {
-    // A call of its own each time, so that other tools have their turn.
-    auto cluster = microlith::cluster_client::open(options.file);
-    if (!cluster)
-      return complain(cluster.error());
     auto nodes = (*cluster)->status();
-    cluster->reset();
     std::cout << (options.json ? json_of(nodes) + '\n' : text_of(nodes));
     if (auto ended = finish_output(); !options.watch || ended != exit_fine)
       return ended;

@@ -17,8 +17,8 @@ namespace wire = internal::wire;
 
 class calling_operator final : public internal::link_events {
  public:
-  explicit calling_operator(cluster_nodes& nodes)
-      : nodes_{nodes}, links_{nodes.network->make_links("operator")} {
+  explicit calling_operator(cluster_nodes& nodes, const std::string& name = "operator")
+      : nodes_{nodes}, links_{nodes.network->make_links(name)} {
     links_->start(*this);
     nodes.run();
   }

@@ -3,6 +3,7 @@
 #include <microlith/actors/internal/actors_part.hpp>
 #include <microlith/actors/internal/cluster/cluster.hpp>
 #include <microlith/actors/internal/hosted_components.hpp>
+#include <microlith/actors/internal/link/link_options.hpp>
 
 #include <algorithm>
 
@@ -22,7 +23,6 @@ std::string nothing_there(const peer& at) {
 cluster::cluster(runtime& node, cluster_setup setup, hosted_components& hosted)
     : runtime_{node},
       setup_{std::move(setup)},
-      operator_{cluster_node{.name = std::string{operator_name}, .host = {}, .hosts = {}}},
       hosted_{&hosted},
       places_{placement_of(setup_.file)} {
   journal_node_ = setup_.file.host_of(journal_component)->name;
@@ -42,6 +42,11 @@ cluster::cluster(runtime& node, cluster_setup setup, hosted_components& hosted)
     auto added = std::make_unique<peer>(each);
     added->carries_secrets = setup_.file.tls || (self.is_loopback() && each.is_loopback());
     peers_.emplace(name, std::move(added));
+  }
+  for (auto& name : names_of_callers(std::string{operator_name})) {
+    auto added = std::make_unique<peer>(cluster_node{.name = name, .host = {}, .hosts = {}});
+    added->is_operator = true;
+    operators_.emplace(std::move(name), std::move(added));
   }
   // Anywhere: what a peer still says to the process that was here before means nothing to this one.
   last_ticket_.store(message_id::make().low);
@@ -90,10 +95,10 @@ void cluster::quit() {
 }
 
 peer* cluster::find(std::string_view name) {
-  if (name == operator_.name)
-    return &operator_;
-  auto at = peers_.find(name);
-  return at == peers_.end() ? nullptr : at->second.get();
+  if (auto at = peers_.find(name); at != peers_.end())
+    return at->second.get();
+  auto at = operators_.find(name);
+  return at == operators_.end() ? nullptr : at->second.get();
 }
 
 cluster_status cluster::status() const {
@@ -153,9 +158,9 @@ void cluster::joined(const std::string& name, message_id) {
     return;
   at->types.clear();
   at->pieces.clear();
-  if (at == &operator_) {
-    operator_.cut_off.store(false);
-    operator_.joined.store(true);
+  if (at->is_operator) {
+    at->cut_off.store(false);
+    at->joined.store(true);
     return;
   }
   {
@@ -240,7 +245,7 @@ void cluster::interrupted(const std::string& name, const std::string& why) {
     std::lock_guard lock{at->looking};
     at->why = why;
   }
-  if (at == &operator_)
+  if (at->is_operator)
     return;
   rebuild_routing();
   if (name == journal_node_)
@@ -255,11 +260,11 @@ void cluster::resumed(const std::string& name) {
   at->cut_off.store(false);
   {
     std::lock_guard lock{at->sending};
-    at->bell_due = has_journal() && at != &operator_;
+    at->bell_due = has_journal() && !at->is_operator;
     if (!flush(*at))
       retry_later();
   }
-  if (at == &operator_)
+  if (at->is_operator)
     return;
   rebuild_routing();
   runtime_.actors().log(log_level::info, "node " + name + " is back");
@@ -283,7 +288,7 @@ void cluster::lost(const std::string& name, const std::string& why) {
     at->why = why;
     at->routes = nullptr;
   }
-  if (at == &operator_)
+  if (at->is_operator)
     return;
   rebuild_routing();
   on_keeper([this, name] {

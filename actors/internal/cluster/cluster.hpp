@@ -181,7 +181,7 @@ class cluster final : public link_events, public remote_reader, private move_act
       const peer& to, const wire::store_call& call);
   void ring_here(std::uint64_t position);
   void take_placement(wire::placement&& said);
-  void take_operator_question(wire::operator_question&& said);
+  void take_operator_question(peer& from, wire::operator_question&& said);
 
   // Components that run here, and those that move; cluster_moving.cpp. On the keeper's thread, but
   // for what says where they are.
@@ -293,7 +293,7 @@ class cluster final : public link_events, public remote_reader, private move_act
   cluster_setup setup_;
   std::string journal_node_;
   std::map<std::string, std::unique_ptr<peer>, std::less<>> peers_;
-  peer operator_;  ///< the tool, while it is there
+  std::map<std::string, std::unique_ptr<peer>, std::less<>> operators_;  ///< tools, or none yet
   hosted_components* hosted_;
   std::map<std::string, std::unique_ptr<component_part>, std::less<>> parts_;
   boost::unordered_flat_map<const message_type*, component_gate*> gates_;

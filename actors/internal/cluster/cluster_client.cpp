@@ -161,7 +161,8 @@ class cluster_client::state final : public internal::link_events {
   std::mutex mutex;
   std::condition_variable changed;
   std::map<std::string, node_there> there;
-  std::uint64_t last_ticket = 0;
+  /// Begun anywhere: an answer that a caller before this one did not wait for is none to this one.
+  std::uint64_t last_ticket = message_id::make().low;
 };
 
 cluster_client::cluster_client(std::unique_ptr<state> made) : state_{std::move(made)} {}

@@ -59,7 +59,7 @@ void cluster::all_arrived(const std::string& name) {
 void cluster::take(peer& from, std::span<const std::byte> frame) {
   auto body = frame.subspan(1);
   auto which = static_cast<wire::kind>(frame.front());
-  if ((which == wire::kind::operator_question) != (&from == &operator_)) {
+  if ((which == wire::kind::operator_question) != from.is_operator) {
     runtime_.actors().log(log_level::error, from.name + " sent what is not for it to say");
     return;
   }
@@ -139,7 +139,7 @@ void cluster::take(peer& from, std::span<const std::byte> frame) {
       return;
     case wire::kind::operator_question:
       take_as<wire::operator_question>(
-          from, body, [&](auto&& said) { take_operator_question(std::move(said)); });
+          from, body, [&](auto&& said) { take_operator_question(from, std::move(said)); });
       return;
     case wire::kind::operator_answer:
     case wire::kind::fragment:

@@ -21,7 +21,8 @@ result<std::unique_ptr<links>, storage_error> make_links(
       options.peers.push_back({name, node.address()});
   }
   options.caller = operator_name;
-  options.peers.push_back({options.caller, {}});
+  for (auto& name : names_of_callers(options.caller))
+    options.peers.push_back({std::move(name), {}});
   if (setup.file.tls) {
     auto files = setup.file.tls_of(setup.node);
     if (auto bad = problem_with_certificate(files.certificate, setup.node); !bad.empty())

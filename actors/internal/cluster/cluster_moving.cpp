@@ -495,15 +495,15 @@ void cluster::placed(const component_moved_event& moved) {
 
 // The tool.
 
-void cluster::take_operator_question(wire::operator_question&& said) {
-  on_keeper([this, said = std::move(said)] {
-    auto answer = [this, ticket = said.ticket](std::optional<std::string> why_not) {
+void cluster::take_operator_question(peer& from, wire::operator_question&& said) {
+  on_keeper([this, &from, said = std::move(said)] {
+    auto answer = [this, &from, ticket = said.ticket](std::optional<std::string> why_not) {
       wire::operator_answer told;
       told.ticket = ticket;
       told.refused = std::move(why_not);
       if (!told.refused)
         told.status = describe_();
-      deliver(operator_, wire::frame(wire::kind::operator_answer, told));
+      deliver(from, wire::frame(wire::kind::operator_answer, told));
     };
     if (said.component.empty())
       answer(std::nullopt);

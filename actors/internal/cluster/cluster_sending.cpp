@@ -98,11 +98,13 @@ void cluster::retry_later() {
                    if (stopped_.load())
                      return;
                    bool again = false;
-                   for (const auto& [name, at] : peers_) {
-                     std::lock_guard lock{at->sending};
-                     // One that is cut off is tried when it is back.
-                     if (at->joined.load() && !at->cut_off.load() && !flush(*at))
-                       again = true;
+                   for (const auto* all : {&peers_, &operators_}) {
+                     for (const auto& [name, at] : *all) {
+                       std::lock_guard lock{at->sending};
+                       // One that is cut off is tried when it is back.
+                       if (at->joined.load() && !at->cut_off.load() && !flush(*at))
+                         again = true;
+                     }
                    }
                    if (again)
                      retry_later();

@@ -35,6 +35,7 @@ struct peer {
   const std::string name;
   const std::string address;
   bool carries_secrets = false;
+  bool is_operator = false;  ///< the tool, not a node
 
   std::atomic<bool> joined{false};
   std::atomic<bool> cut_off{false};

@@ -101,10 +101,13 @@ std::string check(const link_options& options) {
   };
   if (!name_is_fine(options.name))
     return "a node's name has 1 to " + std::to_string(max_node_name_bytes) + " bytes";
+  auto callers = names_of_callers(options.caller);
   for (const auto& peer : options.peers) {
+    bool calls = !options.caller.empty() &&
+                 std::find(callers.begin(), callers.end(), peer.name) != callers.end();
     if (!name_is_fine(peer.name) || peer.name == options.name)
       return "'" + peer.name + "' is no name of another node";
-    if (!split_address(peer.address) && peer.name != options.caller)
+    if (!split_address(peer.address) && !calls)
       return "the address '" + peer.address + "' of node " + peer.name + " is not host:port";
     auto same = [&](const auto& other) { return other.name == peer.name; };
     if (std::count_if(options.peers.begin(), options.peers.end(), same) > 1)

@@ -38,11 +38,16 @@ link_engine::link_engine(link_options options, secret<std::string> key,
                          std::vector<std::shared_ptr<outbox>> boxes, link_wire& wire,
                          std::uint64_t seed)
     : options_{std::move(options)}, key_{std::move(key)}, tls_{std::move(tls)}, wire_{wire} {
+  auto callers =
+      options_.caller.empty() ? std::vector<std::string>{} : names_of_callers(options_.caller);
   for (auto& box : boxes) {
     auto name = box->status().peer;
-    bool dials = options_.only_calls || (name != options_.caller && options_.name < name);
+    bool calls = std::find(callers.begin(), callers.end(), name) != callers.end();
+    bool dials = options_.only_calls || (!calls && options_.name < name);
     peers_.push_back(std::make_unique<link_peer>(std::move(name), std::move(box), dials, options_,
                                                  seed + peers_.size()));
+    if (calls)
+      callers_.push_back(peers_.back().get());
   }
 }
 
@@ -66,6 +71,21 @@ link_peer* link_engine::find_peer(const std::string& name) {
   auto found =
       std::find_if(peers_.begin(), peers_.end(), [&](auto& peer) { return peer->name() == name; });
   return found == peers_.end() ? nullptr : found->get();
+}
+
+link_peer* link_engine::place_of_caller(const link_hello& hello) {
+  link_peer* empty = nullptr;
+  link_peer* away = nullptr;
+  for (auto* each : callers_) {
+    if (each->is_with(hello.incarnation))
+      return each;
+    if (each->session() == nullptr)
+      empty = empty ? empty : each;
+    else if (find(each->connection()) == nullptr)
+      away = away ? away : each;
+  }
+  // Rather than to refuse one that is there, one that may come back is given up.
+  return empty ? empty : away;
 }
 
 link_engine::connection& link_engine::add(bool dials, link_peer* peer, std::string address,
@@ -194,7 +214,13 @@ bool link_engine::shake(connection& at, const frame& from, link_time now) {
       push(at, out);
       return true;
     case link_handshake::step::proven: {
-      at.peer = find_peer(at.handshake.peer().name);
+      const auto& hello = at.handshake.peer();
+      at.peer = hello.name == options_.caller ? place_of_caller(hello) : find_peer(hello.name);
+      if (!at.peer) {
+        at.handshake.refuse(out, refusal_reason::full,
+                            "as many callers as it takes at once are there");
+        break;
+      }
       // What the old connection brings from now on would be told to be sent again.
       if (auto* old = find(at.peer->connection()))
         drop(*old, "another connection takes its place", ending::abort, now);
@@ -226,7 +252,9 @@ bool link_engine::shake(connection& at, const frame& from, link_time now) {
 bool link_engine::check_claim(connection& at, link_bytes& out) {
   const auto& hello = at.handshake.peer();
   auto* peer = find_peer(hello.name);
-  bool expected = at.dials ? peer == at.peer : peer && !peer->dials();
+  bool calls = std::find(callers_.begin(), callers_.end(), peer) != callers_.end();
+  bool expected = at.dials ? peer == at.peer
+                           : peer && !peer->dials() && (!calls || hello.name == options_.caller);
   if (!expected || hello.to != options_.name) {
     at.handshake.refuse(out, refusal_reason::name,
                         "it says that it is a node that is not expected here: give all nodes the "

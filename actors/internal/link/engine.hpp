@@ -65,6 +65,8 @@ class link_engine {
 
   [[nodiscard]] connection* find(connection_id id);
   [[nodiscard]] link_peer* find_peer(const std::string& name);
+  /// Of the peers that callers are, the one that this caller is; null: all are taken.
+  [[nodiscard]] link_peer* place_of_caller(const link_hello& hello);
   connection& add(bool dials, link_peer* peer, std::string address, link_time now);
   void dial(link_peer& peer, link_time now);
   void begin(connection& at);
@@ -87,6 +89,7 @@ class link_engine {
   const std::shared_ptr<const tls_context> tls_;
   link_wire& wire_;
   std::vector<std::unique_ptr<link_peer>> peers_;
+  std::vector<link_peer*> callers_;
   std::map<connection_id, std::unique_ptr<connection>> connections_;
   connection_id last_id_ = no_connection;
   std::size_t unproven_ = 0;

@@ -23,6 +23,8 @@ std::string reason_text(std::uint8_t reason, std::uint32_t peer_version) {
     case refusal_reason::certificate:
       return "the certificate of this node does not name it: its subject alternative name must be "
              "the name in the cluster file";
+    case refusal_reason::full:
+      return "as many callers as it takes at once are there: try again when one of them has gone";
   }
   return "it refused for a reason that this version does not know";
 }

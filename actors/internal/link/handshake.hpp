@@ -46,6 +46,7 @@ enum class refusal_reason : std::uint8_t {
   name = 2,         ///< not a node that may dial this one, or this one is another node
   proof = 3,        ///< another secret
   certificate = 4,  ///< of another node
+  full = 5,         ///< as many callers as may be there at once
 };
 
 class link_handshake {
@@ -66,6 +67,7 @@ class link_handshake {
   [[nodiscard]] step take(const frame& from, link_bytes& out);
   /// After `claimed`.
   void accept(link_bytes& out);
+  /// The same, or after `proven`.
   void refuse(link_bytes& out, refusal_reason reason, std::string why);
   /// After `proven`.
   void welcome(link_bytes& out, const link_welcome& with) const;

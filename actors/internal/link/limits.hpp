@@ -39,6 +39,9 @@ inline constexpr std::size_t max_node_name_bytes = 64;
 /// Connections of which it is not known yet whose they are; past it the oldest one makes room.
 inline constexpr std::size_t max_unproven_connections = 64;
 
+/// Callers of one name that may be there at once; each is a peer of its own.
+inline constexpr std::size_t max_callers = 8;
+
 /// From accepting or dialling until both know each other.
 inline constexpr std::chrono::milliseconds handshake_limit{2'000};
 /// A connection that breaks and is back within this time is not worth telling anyone.

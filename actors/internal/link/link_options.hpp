@@ -24,14 +24,15 @@ struct link_tls {
 
 struct link_peer_address {
   std::string name;
-  std::string address;  ///< "host:port", "[::1]:port"; not of the caller
+  std::string address;  ///< "host:port", "[::1]:port"; not of a caller
 };
 
 struct link_options {
   std::string name;    ///< of this node: of two nodes the lower name dials
   std::string listen;  ///< "127.0.0.1:4101"; port 0: any
   std::vector<link_peer_address> peers = {};
-  /// A peer that dials, whatever its name; empty: there is none. It listens nowhere.
+  /// Who says this name dials, and listens nowhere: so many of them at once as the peers that
+  /// `names_of_callers` names. Empty: nobody does.
   std::string caller = {};
   /// This one is such a peer of others, and dials all.
   bool only_calls = false;
@@ -48,5 +49,14 @@ struct link_options {
   /// What is refused at the door. Called on the links' thread, not often. Never holds content.
   std::function<void(const std::string&)> report = {};
 };
+
+/// The peers that callers of one name are: its own, and with #2, #3, … after it, which no caller
+/// may give as its name.
+[[nodiscard]] inline std::vector<std::string> names_of_callers(const std::string& caller) {
+  std::vector<std::string> names;
+  for (std::size_t i = 1; i <= max_callers; ++i)
+    names.push_back(i == 1 ? caller : caller + '#' + std::to_string(i));
+  return names;
+}
 
 }  // namespace microlith::internal

@@ -62,6 +62,10 @@ class link_peer {
   [[nodiscard]] link_session* session() { return session_ ? &*session_ : nullptr; }
   [[nodiscard]] connection_id connection() const { return connection_; }
   [[nodiscard]] bool joined() const { return joined_; }
+  /// Whether there is a session with this very process.
+  [[nodiscard]] bool is_with(message_id incarnation) const {
+    return session_ && incarnation_ == incarnation;
+  }
 
   /// What is to be done now; each is said once.
   enum class due { nothing, dial, beat, silent, gone };

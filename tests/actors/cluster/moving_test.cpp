@@ -118,6 +118,17 @@ BOOST_AUTO_TEST_CASE(what_is_dispatched_while_it_moves_is_done_once_and_in_order
   }
 }
 
+BOOST_AUTO_TEST_CASE(two_persons_ask_side_by_side) {
+  started_three at{on_disk};
+  calling_operator one{at.nodes};
+  calling_operator another{at.nodes, "operator#2"};
+  one.begin_move("test.accounts", "c");
+  BOOST_TEST(another.status("b").node == "b");
+  BOOST_TEST(one.end_move() == "");
+  BOOST_TEST(another.move("test.accounts", "b") == "");
+  BOOST_TEST(!one.answer.has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_projection_catches_up_before_its_queries_move) {
   started_three at{on_disk};
   calling_operator tool{at.nodes};

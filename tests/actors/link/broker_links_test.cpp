@@ -260,6 +260,45 @@ BOOST_AUTO_TEST_CASE(another_secret_does_not_join) {
   BOOST_TEST(b.events.told().empty());
 }
 
+BOOST_AUTO_TEST_CASE(callers_of_one_name_work_side_by_side_up_to_a_bound) {
+  temporary_directory directory;
+  auto listens = named("b", directory);
+  listens.caller = "caller";
+  auto names = internal::names_of_callers("caller");
+  for (const auto& name : names)
+    listens.peers.push_back({name, {}});
+  running_links b{listens};
+  auto call_as = [&](const std::string& name) {
+    auto calls = named(name, directory);
+    calls.only_calls = true;
+    calls.peers = {{"b", b.address()}};
+    return std::make_unique<running_links>(std::move(calls));
+  };
+  std::vector<std::unique_ptr<running_links>> callers;
+  for (std::size_t i = 0; i < internal::max_callers; ++i) {
+    callers.push_back(call_as("caller"));
+    BOOST_REQUIRE(callers.back()->events.wait_for("joined b"));
+    BOOST_REQUIRE(b.events.wait_for("joined " + names[i]));
+  }
+  // Each is heard and answered by itself, the first as well as the last.
+  for (std::size_t i = 0; i < internal::max_callers; ++i) {
+    BOOST_TEST((callers[i]->send("b", "asks") == sent::taken));
+    BOOST_REQUIRE(b.events.wait_for_messages(i + 1));
+    BOOST_TEST((b.send(names[i], "answer " + std::to_string(i)) == sent::taken));
+    BOOST_REQUIRE(callers[i]->events.wait_for_messages(1));
+    BOOST_TEST(callers[i]->events.messages().front() == "answer " + std::to_string(i));
+  }
+  auto last = call_as("caller");
+  BOOST_TEST(last->wait_for_problem("b", "as many callers as it takes at once"));
+  for (const auto& what : b.events.told())
+    BOOST_TEST(what.find("joined ") == 0U, what);
+  callers[2]->stop();
+  BOOST_TEST(last->events.wait_for("joined b"));
+  BOOST_TEST(b.events.wait_for("joined " + names[2], 2));
+  // The names that the others have are nobody's to give.
+  BOOST_TEST(call_as(names[1])->wait_for_problem("b", "same cluster file"));
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_set_up_is_refused_with_words) {
   temporary_directory directory;
   caf::actor_system_config configuration;

@@ -276,6 +276,13 @@ BOOST_AUTO_TEST_CASE(components_move_while_clients_keep_working) {
     return false;
   };
   BOOST_TEST(says(true));
+  // Whoever else asks meanwhile takes nothing from who watches.
+  for (int i = 0; i < 3; ++i) {
+    told = nodes.tool({"status"});
+    BOOST_TEST(told.out.find("not there") == std::string::npos, told.out);
+    auto line = watching->read_line();
+    BOOST_TEST((line && line->find(R"("there":false)") == std::string::npos), line.value_or(""));
+  }
   nodes.kill("c");
   BOOST_TEST(says(false));
   watching->signal(SIGINT);
@@ -288,8 +295,15 @@ BOOST_AUTO_TEST_CASE(with_tls_the_operator_needs_a_certificate_too) {
   for (const char* name : {"a", "b", "c"})
     nodes.start(name);
   BOOST_TEST(nodes.register_when_there("first").status == 201);
+  auto watching = nodes.watch();
+  auto all_there = [&] {
+    auto line = watching->read_line();
+    return line && line->find(R"("there":false)") == std::string::npos;
+  };
+  BOOST_TEST(all_there());
   auto moved = nodes.tool({"move", "auth.commands", "--to", "b"});
   BOOST_TEST(moved.code == 0, moved.err);
+  BOOST_TEST(all_there());
   BOOST_TEST(nodes.call_when_there("POST", "/api/register", user("first")).status == 409);
 
   // A node's certificate is none of an operator's.
