@@ -17,15 +17,14 @@
 // Any thread, while `map_at`, `watch` and the constructor are for one that is alone.
 
 #include <microlith/persistence/internal/page_file.hpp>
+#include <microlith/persistence/internal/seen_pages.hpp>
 
 #include <lmdb.h>
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,7 +42,6 @@ class page_guard {
              std::filesystem::path directory);
   page_guard(const page_guard&) = delete;
   page_guard& operator=(const page_guard&) = delete;
-  ~page_guard();
 
   /// The map has moved.
   void map_at(const std::byte* begin) { map_.store(begin, std::memory_order_release); }
@@ -72,30 +70,22 @@ class page_guard {
   [[nodiscard]] std::size_t page_bytes() const { return page_bytes_; }
 
  private:
-  class way;
   enum class care : std::uint8_t { none, unknown, needed };
   struct watched {
     std::string name;
     std::atomic<care> state{care::none};
   };
-  static constexpr std::size_t pages_a_chunk = std::size_t{1} << 16;
-  static constexpr std::size_t chunks = std::size_t{1} << 12;
-  using chunk = std::array<std::atomic<std::uint64_t>, pages_a_chunk / 64>;
 
   template <class F>
   void look(MDB_txn* t, MDB_dbi table, F f);
   [[nodiscard]] page_tree tree_of(MDB_txn* t, const watched& table) const;
-  [[nodiscard]] bool was_seen(std::uint64_t page) const;
-  void saw(std::uint64_t page);
 
   MDB_env* env_;
   std::filesystem::path directory_;
   std::size_t page_bytes_ = 0;
   std::atomic<const std::byte*> map_;
   std::vector<watched> tables_;
-  // By number of page; made when they are needed. Past the last of them a page is looked at each
-  // time.
-  std::vector<std::atomic<chunk*>> seen_;
+  seen_pages seen_;
 };
 
 /// The steps of one cursor: most of them stay on a page.
