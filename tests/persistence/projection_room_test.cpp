@@ -1,7 +1,7 @@
 // Room for rows: the map of a projection grows with them, up to its limit.
 
 #include "persistence/projection_fixture.hpp"
-#include "persistence/thing_rows.hpp"
+#include "persistence/thing_counts.hpp"
 
 #include <microlith/persistence/projection.hpp>
 #include <microlith/persistence/projection_store.hpp>
@@ -13,7 +13,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <tuple>
 
 namespace {
 
@@ -27,33 +26,13 @@ struct long_row {
 BOOST_DESCRIBE_STRUCT(long_row, (), (text))
 
 constexpr table<std::string, long_row> long_rows{"long_rows"};
-constexpr table<std::tuple<std::uint32_t, std::string>, thing_row> by_size{"by_size"};
-
-projection things_projection() {
-  projection p{"sample.things", 1};
-  p.keeps(things, by_size);
-  p.on<thing_made_event>([](const thing_made_event& e, write_transaction& t) {
-    things.put(t, e.name, {e.size});
-    by_size.put(t, {e.size, e.name}, {e.size});
-  });
-  return p;
-}
 
 std::string long_name(int number) {
   return std::string(200, 'x') + std::to_string(number);
 }
 
-void catch_up(projection_store& store, const journal& source, std::uint64_t page = 1000) {
-  for (bool more = true; more;) {
-    auto progress = store.catch_up(source, page);
-    if (!progress)
-      BOOST_FAIL(progress.error().text);
-    more = progress->more;
-  }
-}
-
 std::uint64_t count(const projection_store& store) {
-  return store.read([](const read_transaction& t) { return things.count(t); });
+  return store.read([](const read_transaction& t) { return counts.count(t); });
 }
 
 }  // namespace
@@ -62,7 +41,7 @@ BOOST_FIXTURE_TEST_SUITE(projection_room, projection_fixture)
 
 BOOST_AUTO_TEST_CASE(a_full_map_is_an_error_that_goes_away_with_more_room) {
   auto opened = projection_store::open(
-      things_projection(), {.directory = directory.path(), .map_limit_bytes = 128 * 1024}, *source);
+      thing_counts(), {.directory = directory.path(), .map_limit_bytes = 128 * 1024}, *source);
   BOOST_TEST_REQUIRE(opened.has_value());
   for (int i = 0; i < 400; ++i)
     make(long_name(i), 1);
@@ -71,15 +50,14 @@ BOOST_AUTO_TEST_CASE(a_full_map_is_an_error_that_goes_away_with_more_room) {
   BOOST_TEST((progress.error().kind == storage_error_kind::full));
   BOOST_TEST(!(*opened)->stopped().has_value());
   opened->reset();
-  auto store = open(things_projection());
+  auto store = open(thing_counts());
   catch_up(*store, *source);
   BOOST_TEST(count(*store) == 400U);
 }
 
 BOOST_AUTO_TEST_CASE(the_map_grows_with_the_rows_also_while_they_are_built_again) {
   auto opened = projection_store::open(
-      things_projection(), {.directory = directory.path(), .map_reserve_bytes = 128 * 1024},
-      *source);
+      thing_counts(), {.directory = directory.path(), .map_reserve_bytes = 128 * 1024}, *source);
   BOOST_TEST_REQUIRE(opened.has_value());
   for (int i = 0; i < 1000; ++i)
     make(long_name(i), 1);
@@ -91,11 +69,11 @@ BOOST_AUTO_TEST_CASE(the_map_grows_with_the_rows_also_while_they_are_built_again
 
 BOOST_AUTO_TEST_CASE(the_map_grows_in_the_middle_of_a_page_of_which_an_event_fails) {
   projection p{"sample.things", 1};
-  p.keeps(things).skips_failures().on<thing_made_event>(
+  p.keeps(counts).skips_failures().on<thing_made_event>(
       [](const thing_made_event& e, write_transaction& t) {
         if (e.name == "bad")
           throw std::runtime_error{"no"};
-        things.put(t, e.name, {e.size});
+        counts.put(t, e.name, {e.size});
       });
   auto opened = projection_store::open(
       p, {.directory = directory.path(), .map_reserve_bytes = 128 * 1024}, *source);
@@ -138,7 +116,7 @@ BOOST_AUTO_TEST_CASE(an_event_for_which_there_is_no_room_is_not_skipped) {
 BOOST_AUTO_TEST_CASE(a_map_does_not_grow_past_its_limit_and_goes_on_where_that_is_raised) {
   auto open = [&](std::size_t limit) {
     auto opened = projection_store::open(
-        things_projection(),
+        thing_counts(),
         {.directory = directory.path(), .map_limit_bytes = limit, .map_reserve_bytes = 128 * 1024},
         *source);
     BOOST_TEST_REQUIRE(opened.has_value());
@@ -157,7 +135,7 @@ BOOST_AUTO_TEST_CASE(a_map_does_not_grow_past_its_limit_and_goes_on_where_that_i
     BOOST_TEST_REQUIRE(refused.has_value());
     BOOST_TEST((refused->kind == storage_error_kind::full));
     BOOST_TEST(refused->text.find("Make room") != std::string::npos);
-    BOOST_TEST(fs::file_size(directory.path() / "projections" / "sample.things" / "data.mdb") <=
+    BOOST_TEST(fs::file_size(directory.path() / "projections" / "things" / "data.mdb") <=
                512U * 1024U);
     // What it has is served, and nothing of what it has not.
     BOOST_TEST(count(*store) == store->checkpoint());

@@ -1,4 +1,6 @@
+#include "persistence/projection_fixture.hpp"
 #include "persistence/samples.hpp"
+#include "persistence/thing_counts.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <microlith/persistence/memory_journal.hpp>
@@ -23,19 +25,10 @@ using namespace microlith;
 using namespace sample;
 namespace fs = std::filesystem;
 
-struct thing_row {
-  std::uint64_t made = 0;
-  std::uint64_t last_position = 0;
-};
-BOOST_DESCRIBE_STRUCT(thing_row, (), (made, last_position))
-
 struct other_row {
   std::string text;
 };
 BOOST_DESCRIBE_STRUCT(other_row, (), (text))
-
-constexpr table<std::string, thing_row> things{"things"};
-constexpr table<std::tuple<std::uint32_t, std::string>, thing_row> by_size{"by_size"};
 
 /// No projection here has an apply function for it.
 struct thing_lost_event {
@@ -44,56 +37,18 @@ struct thing_lost_event {
 };
 BOOST_DESCRIBE_STRUCT(thing_lost_event, (), (name))
 
-projection things_projection(std::uint16_t version = 1) {
-  projection p{"things", version};
-  p.keeps(things, by_size);
-  p.on<thing_made_event>(
-      [](const thing_made_event& e, const event_info& info, write_transaction& t) {
-        auto row = things.get(t, e.name).value_or(thing_row{});
-        ++row.made;
-        row.last_position = info.position;
-        things.put(t, e.name, row);
-        by_size.put(t, {e.size, e.name}, row);
-      });
-  p.on<thing_broken_event>([](const thing_broken_event& e, write_transaction& t) {
-    if (e.name == "unbreakable")
-      throw std::runtime_error{"it cannot break"};
-    things.erase(t, e.name);
-  });
-  return p;
-}
-
 std::unique_ptr<projection_store> open_store(const fs::path& directory, const journal& source,
-                                             projection p = things_projection()) {
-  auto opened =
-      projection_store::open(std::move(p), {.directory = directory, .sync = false}, source);
-  if (!opened)
-    BOOST_FAIL(opened.error().text);
-  return std::move(*opened);
-}
-
-void catch_up(projection_store& store, const journal& source, std::uint64_t page = 1000) {
-  for (bool more = true; more;) {
-    auto progress = store.catch_up(source, page);
-    if (!progress)
-      BOOST_FAIL(progress.error().text);
-    more = progress->more;
-  }
+                                             projection p = thing_counts()) {
+  return projection_fixture::open_in(directory, source, std::move(p));
 }
 
 std::map<std::string, std::uint64_t> rows_of(const projection_store& store) {
   return store.read([](const read_transaction& t) {
     std::map<std::string, std::uint64_t> rows;
-    things.for_each(t,
-                    [&](const std::string& name, const thing_row& row) { rows[name] = row.made; });
+    counts.for_each(
+        t, [&](const std::string& name, const thing_count& row) { rows[name] = row.made; });
     return rows;
   });
-}
-
-void make(journal& j, std::string name, std::uint32_t size = 1) {
-  append_request request;
-  request.events.push_back({made(std::move(name), size), ""});
-  append_ok(j, request);
 }
 
 void break_it(journal& j, std::string name) {
@@ -104,14 +59,9 @@ void break_it(journal& j, std::string name) {
 
 using rows = std::map<std::string, std::uint64_t>;
 
-struct fixture {
-  test::temporary_directory directory;
-  std::unique_ptr<journal> source = make_memory_journal();
-};
-
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(projection_store, fixture)
+BOOST_FIXTURE_TEST_SUITE(projection_store, projection_fixture)
 
 BOOST_AUTO_TEST_CASE(rows_follow_the_events) {
   auto store = open_store(directory.path(), *source);
@@ -171,7 +121,7 @@ BOOST_AUTO_TEST_CASE(a_new_version_or_other_rows_are_derived_again) {
   catch_up(*open_store(directory.path(), *source), *source);
   BOOST_TEST(open_store(directory.path(), *source)->checkpoint() == 1U);
   {
-    auto store = open_store(directory.path(), *source, things_projection(2));
+    auto store = open_store(directory.path(), *source, thing_counts(2));
     BOOST_TEST(store->checkpoint() == 0U);
     BOOST_TEST(rows_of(*store).empty());
     catch_up(*store, *source);
@@ -246,8 +196,8 @@ BOOST_AUTO_TEST_CASE(a_rebuild_shows_the_old_rows_until_it_is_done) {
     make(*source, "hammer");
   store->read([&](const read_transaction& before) {
     BOOST_TEST(store->rebuild(*source).has_value());
-    BOOST_TEST(things.get(before, "anvil")->made == 10U);
-    BOOST_TEST(!things.contains(before, "hammer"));
+    BOOST_TEST(counts.get(before, "anvil")->made == 10U);
+    BOOST_TEST(!counts.contains(before, "hammer"));
   });
   BOOST_TEST(store->checkpoint() == 20U);
   BOOST_TEST((rows_of(*store) == rows{{"anvil", 10}, {"hammer", 10}}));
@@ -277,8 +227,8 @@ BOOST_AUTO_TEST_CASE(readers_see_whole_pages_while_rows_are_written) {
   std::thread reader{[&] {
     while (!done) {
       store->read([&](const read_transaction& t) {
-        auto a = things.get(t, "a");
-        auto b = things.get(t, "b");
+        auto a = counts.get(t, "a");
+        auto b = counts.get(t, "b");
         wrong += a.has_value() != b.has_value() || (a && a->made != b->made) ? 1 : 0;
       });
     }
@@ -302,35 +252,36 @@ BOOST_AUTO_TEST_CASE(ranges_and_prefixes_visit_rows_in_order_of_keys) {
   catch_up(*store, *source);
   store->read([](const read_transaction& t) {
     std::vector<std::string> seen;
-    auto note = [&](const std::tuple<std::uint32_t, std::string>& key, const thing_row&) {
+    auto note = [&](const std::tuple<std::uint32_t, std::string>& key, const thing_count&) {
       seen.push_back(std::to_string(std::get<0>(key)) + std::get<1>(key));
     };
     auto expect = [&](std::vector<std::string> wanted) {
       BOOST_TEST(seen == wanted, boost::test_tools::per_element());
       seen.clear();
     };
-    by_size.for_each(t, note);
+    counts_by_size.for_each(t, note);
     expect({"2a", "2ab", "2b", "300a", "300ab", "300b", "70000a", "70000ab", "70000b"});
-    by_size.range(t, {2, "ab"}, {300, "b"}, note);
+    counts_by_size.range(t, {2, "ab"}, {300, "b"}, note);
     expect({"2ab", "2b", "300a", "300ab"});
-    by_size.from(t, {300, "b"}, note);
+    counts_by_size.from(t, {300, "b"}, note);
     expect({"300b", "70000a", "70000ab", "70000b"});
-    by_size.with_prefix(t, std::tuple{std::uint32_t{300}}, note);
+    counts_by_size.with_prefix(t, std::tuple{std::uint32_t{300}}, note);
     expect({"300a", "300ab", "300b"});
-    by_size.backwards(t, std::nullopt, std::nullopt, [&](const auto& key, const thing_row& row) {
-      note(key, row);
-      return seen.size() < 2;
-    });
+    counts_by_size.backwards(t, std::nullopt, std::nullopt,
+                             [&](const auto& key, const thing_count& row) {
+                               note(key, row);
+                               return seen.size() < 2;
+                             });
     expect({"70000b", "70000ab"});
-    by_size.backwards(t, std::tuple{2U, std::string{"b"}}, std::tuple{300U, std::string{"b"}},
-                      note);
+    counts_by_size.backwards(t, std::tuple{2U, std::string{"b"}},
+                             std::tuple{300U, std::string{"b"}}, note);
     expect({"300ab", "300a", "2b"});
-    BOOST_TEST(by_size.count(t) == 9U);
+    BOOST_TEST(counts_by_size.count(t) == 9U);
   });
 }
 
 BOOST_AUTO_TEST_CASE(a_table_that_is_not_kept_is_a_clear_error) {
-  constexpr table<std::string, thing_row> stranger{"stranger"};
+  constexpr table<std::string, thing_count> stranger{"stranger"};
   auto store = open_store(directory.path(), *source);
   BOOST_CHECK_EXCEPTION(
       store->read([&](const read_transaction& t) { return stranger.contains(t, "x"); }),
@@ -397,7 +348,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_that_no_row_depends_on_is_written_now_and_then
   BOOST_TEST(projection_options{}.events_between_bare_checkpoints == 100'000U);
   auto open = [&] {
     auto opened = microlith::projection_store::open(
-        things_projection(),
+        thing_counts(),
         {.directory = directory.path(), .sync = false, .events_between_bare_checkpoints = 10},
         *source);
     BOOST_TEST_REQUIRE(opened.has_value());
