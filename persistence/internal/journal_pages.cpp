@@ -140,10 +140,13 @@ void journal_pages::compare_with(const witnessed& acknowledged) const {
     return;
   // LMDB takes the older meta page where the newer one is damaged.
   if (snapshot_.transaction < acknowledged.transaction ||
-      state_.last_position < acknowledged.position)
-    throw storage_exception{damaged(
-        "its last commits are missing: it ends at event " + std::to_string(state_.last_position) +
-        ", and event " + std::to_string(acknowledged.position) + " had been acknowledged")};
+      state_.last_position < acknowledged.position) {
+    auto lost = damaged("its last commits are missing: it ends at event " +
+                        std::to_string(state_.last_position) + ", and event " +
+                        std::to_string(acknowledged.position) + " had been acknowledged");
+    lost.position = state_.last_position + 1;
+    throw storage_exception{lost};
+  }
   if (state_.last_position == acknowledged.position &&
       state_.running_hash != acknowledged.running_hash)
     throw storage_exception{damaged("it is not what was acknowledged up to event " +

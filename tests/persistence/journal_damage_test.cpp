@@ -5,12 +5,16 @@
 #include "support/temporary_directory.hpp"
 
 #include <microlith/persistence/internal/journal_file.hpp>
+#include <microlith/persistence/internal/witness.hpp>
 #include <microlith/persistence/journal.hpp>
+#include <microlith/persistence/journal_reader.hpp>
+#include <microlith/persistence/verify.hpp>
 
 #include <boost/test/unit_test.hpp>
 #include <sys/mman.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -96,6 +100,55 @@ BOOST_AUTO_TEST_CASE(a_lost_last_commit_is_refused_and_says_so) {
   BOOST_TEST(open_journal({.directory = directory.path()})->last_position() == 5U);
   overwrite(directory.path() / "journal" / "witness", "nonsense");
   BOOST_TEST(open_journal({.directory = directory.path()})->last_position() == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(a_witness_that_is_ahead_tells_of_damage_and_any_other_of_none) {
+  test::temporary_directory directory;
+  auto file = directory.path() / "journal" / "witness";
+  std::optional<internal::witnessed> early;
+  {
+    auto j = open_journal({.directory = directory.path()});
+    for (int i = 0; i < 5; ++i) {
+      append_ok(*j, to_stream("a"));
+      if (i == 2)
+        early = internal::read_witness(file);
+    }
+  }
+  const auto last = internal::read_witness(file);
+  BOOST_TEST_REQUIRE((early && last && early->position == 3 && last->position == 5));
+  // Whoever looks at the journal, node, reader or `verify`, says the same.
+  auto is_damaged = [&](const std::optional<internal::witnessed>& seen) {
+    fs::remove(file);
+    if (seen)
+      internal::witness{file}.write(*seen);
+    auto report = verify(directory.path()).value();
+    auto read = journal_reader::open(directory.path());
+    auto opened = journal::open({.directory = directory.path()});
+    BOOST_TEST(report.is_damaged() == opened.has_error());
+    BOOST_TEST(read.has_error() == opened.has_error());
+    if (!opened)
+      BOOST_TEST((opened.error().kind == storage_error_kind::damaged), opened.error().text);
+    if (!read)
+      BOOST_TEST((read.error().kind == storage_error_kind::damaged), read.error().text);
+    return opened.has_error();
+  };
+  auto other = [&](auto change) {
+    auto seen = *last;
+    change(seen);
+    return is_damaged(seen);
+  };
+  BOOST_TEST(!is_damaged(last));
+  BOOST_TEST(!is_damaged(std::nullopt));
+  BOOST_TEST(!is_damaged(early));
+  BOOST_TEST(!other([](auto& seen) {
+    seen.epoch = {1, 2};
+    seen.position = 9;
+    seen.meta_hash = 0;
+  }));
+  BOOST_TEST(other([](auto& seen) { seen.position = 7; }));
+  BOOST_TEST(verify(directory.path())->first_damaged_position() == 6U);
+  BOOST_TEST(other([](auto& seen) { ++seen.transaction; }));
+  BOOST_TEST(other([](auto& seen) { ++seen.running_hash; }));
 }
 
 BOOST_AUTO_TEST_CASE(no_flipped_bit_is_ever_served) {

@@ -2,6 +2,7 @@
 #include "persistence/thing_rows.hpp"
 #include "support/temporary_directory.hpp"
 
+#include <microlith/persistence/internal/journal_file.hpp>
 #include <microlith/persistence/journal_reader.hpp>
 #include <microlith/persistence/projection_store.hpp>
 #include <microlith/persistence/verify.hpp>
@@ -10,6 +11,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <random>
 #include <set>
 
@@ -127,6 +129,90 @@ BOOST_AUTO_TEST_CASE(what_a_node_left_is_fine) {
   BOOST_TEST(report.projections == 1U);
   BOOST_TEST(report.rows > 0U);
   BOOST_TEST(report.index_entries > 0U);
+}
+
+BOOST_AUTO_TEST_CASE(damaged_events_are_named_from_the_first_on) {
+  test::temporary_directory directory;
+  auto file = directory.path() / "journal" / "data.mdb";
+  {
+    auto j = sample::open_journal({.directory = directory.path(), .merge_in_background = false});
+    for (int i = 1; i <= 20; ++i)
+      sample::append_ok(*j, sample::to_stream("thing-" + std::to_string(100 + i)));
+  }
+  std::string content;
+  {
+    std::ifstream in{file, std::ios::binary};
+    content.assign(std::istreambuf_iterator<char>{in}, {});
+  }
+  for (int position : {7, 8, 9, 15}) {
+    auto name = "thing-" + std::to_string(100 + position);
+    for (auto at = content.find(name); at != std::string::npos; at = content.find(name, at + 1))
+      content[at] = 'T';
+  }
+  std::ofstream{file, std::ios::binary} << content;
+  auto report = verified(directory.path());
+  BOOST_TEST(report.first_damaged_position() == 7U);
+  BOOST_TEST(report.events == 16U);
+  BOOST_TEST_REQUIRE(report.damages >= 2U);
+  BOOST_TEST(report.findings[0].position == 7U);
+  BOOST_TEST(report.findings[0].text.find("events 7 to 9 cannot be read") == 0U, texts(report));
+  BOOST_TEST(report.findings[1].position == 15U);
+}
+
+// What no journal writes: each event is whole, and its number in the stream is not the next one.
+BOOST_AUTO_TEST_CASE(a_stream_whose_versions_have_a_gap_or_repeat_is_damaged_there) {
+  for (std::uint64_t third : {2U, 4U, 1U, 0U}) {
+    test::temporary_directory directory;
+    {
+      auto opened = internal::journal_file::open(directory.path() / "journal",
+                                                 internal::sensible_map_size({}), false);
+      BOOST_TEST_REQUIRE(opened.has_value());
+      auto& file = **opened;
+      for (std::uint64_t version : {std::uint64_t{1}, std::uint64_t{2}, third}) {
+        auto message = sample::made("a");
+        auto type = file.types().intern(message.type());
+        BOOST_TEST_REQUIRE(type.has_value());
+        bytes record;
+        auto checksum = internal::encode_record(record,
+                                                {.position = file.last_position() + 1,
+                                                 .stream_version = version,
+                                                 .stream = "a",
+                                                 .append = {},
+                                                 .type = *type},
+                                                message, {});
+        internal::journal_file::writing writing{file};
+        writing.add(record, checksum);
+        file.publish(writing.commit());
+      }
+    }
+    auto report = verified(directory.path());
+    BOOST_TEST(report.is_damaged(), "version " << third);
+    BOOST_TEST(report.first_damaged_position() == 3U, texts(report));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(rows_that_are_ahead_of_their_journal_are_damaged) {
+  test::temporary_directory directory;
+  auto journal = directory.path() / "journal";
+  auto early = directory.path() / "early";
+  auto append_and_catch_up = [&] {
+    auto j = sample::open_journal({.directory = directory.path(), .merge_in_background = false});
+    sample::append_ok(*j, sample::to_stream("thing", 5));
+    auto store = projection_store::open(sample::thing_rows(), {.directory = directory.path()}, *j);
+    BOOST_REQUIRE(store);
+    BOOST_REQUIRE((*store)->catch_up(*j));
+  };
+  append_and_catch_up();
+  fs::copy(journal, early, fs::copy_options::recursive);
+  append_and_catch_up();
+  BOOST_TEST(!verified(directory.path()).is_damaged());
+  fs::remove_all(journal);
+  fs::rename(early, journal);
+  auto report = verified(directory.path());
+  BOOST_TEST(report.is_damaged());
+  BOOST_TEST(texts(report).find("damage: projection sample.things: it is ahead of the journal: it "
+                                "has seen event 10") != std::string::npos,
+             texts(report));
 }
 
 BOOST_AUTO_TEST_CASE(a_flipped_bit_of_the_journal_is_noticed_or_does_not_matter) {
