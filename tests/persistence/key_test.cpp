@@ -1,3 +1,5 @@
+#include "support/golden.hpp"
+
 #include <microlith/persistence/key.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -81,6 +83,27 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_no_key_are_not_read_as_one) {
       RC_ASSERT(std::equal(again.begin(), again.end(), data.begin(), data.end()));
     }
   }));
+}
+
+// Rows that are there would not be found under another encoding.
+BOOST_AUTO_TEST_CASE(keys_are_encoded_as_ever) {
+  using time = std::chrono::sys_time<std::chrono::microseconds>;
+  bytes all;
+  auto add = [&](const auto& value) {
+    auto one = encoded(value);
+    all.push_back(static_cast<std::byte>(one.size()));
+    all.insert(all.end(), one.begin(), one.end());
+  };
+  add(true);
+  add(std::uint8_t{1});
+  add(std::uint32_t{0x01020304});
+  add(std::int16_t{-2});
+  add(std::int64_t{0x0102030405060708});
+  add(std::string{"a\0\xff\1", 4});
+  add(message_id{0x0102030405060708, 0x090A0B0C0D0E0F10});
+  add(time{std::chrono::microseconds{-1}});
+  add(std::tuple{std::string{"a"}, std::uint16_t{7}, std::string{"b"}});
+  BOOST_TEST(test::hex(all) == test::hex(test::golden("persistence/keys_v1.hex")));
 }
 
 BOOST_AUTO_TEST_CASE(a_key_that_is_too_long_is_refused) {

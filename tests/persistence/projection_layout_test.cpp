@@ -1,7 +1,10 @@
 // Bytes that projections keep beside their rows; those of every version stay readable.
 
+#include "persistence/projection_fixture.hpp"
+#include "persistence/thing_counts.hpp"
 #include "support/golden.hpp"
 
+#include <microlith/persistence/internal/lmdb.hpp>
 #include <microlith/persistence/internal/projection_layout.hpp>
 #include <microlith/persistence/internal/skipped_layout.hpp>
 
@@ -48,6 +51,33 @@ BOOST_AUTO_TEST_CASE(a_skipped_event_of_format_1_is_readable_for_ever) {
   BOOST_TEST_REQUIRE(read.has_value());
   BOOST_TEST((*read == skipped()));
   BOOST_TEST(test::hex(encode_skipped(skipped())) == test::hex(written));
+}
+
+// A store that has written one row, and its bytes.
+BOOST_AUTO_TEST_CASE(a_row_of_format_1_is_readable_for_ever) {
+  sample::projection_fixture made;
+  made.make("anvil", 3);
+  {
+    auto store = made.open(sample::thing_counts());
+    made.catch_up(*store, *made.source);
+  }
+  auto written = test::golden("persistence/row_v1.hex");
+  {
+    environment env{made.directory.path() / "projections" / "things",
+                    {.map_bytes = std::size_t{1} << 24, .max_tables = 16}};
+    lmdb_transaction t{env, lmdb_transaction::access::write};
+    auto rows = t.open_table("a.things", 0);
+    auto key = encode_key(std::string{"anvil"});
+    auto stored = t.find(rows, key.view());
+    BOOST_TEST_REQUIRE(stored.has_value());
+    BOOST_TEST(test::hex(*stored) == test::hex(written));
+    t.put(rows, key.view(), written);
+    t.commit();
+  }
+  made.open(sample::thing_counts())->read([](const read_transaction& t) {
+    BOOST_TEST(sample::counts.get(t, "anvil")->made == 1U);
+    BOOST_TEST(sample::counts.get(t, "anvil")->last_position == 1U);
+  });
 }
 
 BOOST_AUTO_TEST_CASE(any_change_of_a_skipped_event_is_noticed) {
