@@ -3,6 +3,8 @@
 #include <microlith/persistence/journal_reader.hpp>
 #include <microlith/persistence/owner.hpp>
 
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <atomic>
@@ -45,6 +47,19 @@ BOOST_AUTO_TEST_CASE(a_restored_backup_holds_every_event_and_goes_on) {
              0);
   BOOST_TEST(run({"journal", "restore", "--from", backup.string(), "--data", back.string()}).code ==
              0);
+  // What they say of it as JSON.
+  auto other = (directory.path() / "other").string();
+  for (const auto& arguments :
+       {std::vector<std::string>{"backup", "--data", data.string(), "--to", other},
+        {"restore", "--from", other, "--data", (directory.path() / "more").string()}}) {
+    std::vector<std::string> all{"journal"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    all.emplace_back("--json");
+    auto json = boost::json::parse(run(all).out);
+    BOOST_TEST(json.at("events").as_int64() == 31);
+    BOOST_TEST(json.at("subscriptions").as_int64() == 0);
+    BOOST_TEST(json.at("epoch").as_string().size() == 36U);
+  }
   for (const auto& copy : {backup, back}) {
     BOOST_TEST((exported(copy) == exported(data)));
     auto end = run({"journal", "verify", "--data", copy.string()});

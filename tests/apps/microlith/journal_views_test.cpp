@@ -7,6 +7,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include <csignal>
+#include <fstream>
+#include <iterator>
 
 using namespace microlith;
 using tool::test::lines_of;
@@ -35,6 +37,56 @@ void open_account(journal& to) {
       {sample::message_of(account_opened_event{"a@b.c", "hash-of-a"}), "account/a"});
   sample::append_ok(to, std::move(request));
 }
+
+/// Five events in two conversations, an hour after each other; of the first three the index knows.
+class conversations {
+ public:
+  conversations() {
+    auto journal = tool::test::journal_in(path());
+    append(*journal, sample::thing_made_event{"1"}, "a/1", first);
+    append(*journal, sample::thing_broken_event{"2"}, "a/1", first);
+    append(*journal, sample::thing_made_event{"3"}, "a/2", second);
+    BOOST_REQUIRE(journal->merge_now());
+    append(*journal, sample::thing_broken_event{"4"}, "a/2", first);
+    append(*journal, sample::thing_made_event{"5"}, "a/1", first);
+  }
+
+  const correlation_id first = correlation_id::make();
+  const correlation_id second = correlation_id::make();
+
+  /// Positions that a command prints.
+  [[nodiscard]] std::vector<int> shown(const std::string& command,
+                                       const std::vector<std::string>& filter) const {
+    std::vector<std::string> arguments{"journal", command, "--data", path().string()};
+    arguments.insert(arguments.end(), filter.begin(), filter.end());
+    if (command != "export")
+      arguments.emplace_back("--json");
+    auto end = run(arguments);
+    BOOST_TEST(end.code == 0, end.err);
+    std::vector<int> positions;
+    for (const auto& line : lines_of(end.out))
+      positions.push_back(static_cast<int>(boost::json::parse(line).at("position").as_int64()));
+    return positions;
+  }
+
+ private:
+  [[nodiscard]] std::filesystem::path path() const { return directory_.path() / "d"; }
+
+  template <class Event>
+  void append(journal& to, Event event, const std::string& stream, correlation_id correlation) {
+    envelope_head head;
+    head.id = message_id::make();
+    head.correlation = correlation;
+    head.time = wall_time{std::chrono::sys_days{std::chrono::year{2024} / 2 / 29}} +
+                std::chrono::hours{hour_++};
+    append_request request;
+    request.events.push_back({envelope{std::move(head), std::move(event)}, stream});
+    sample::append_ok(to, std::move(request));
+  }
+
+  microlith::test::temporary_directory directory_;
+  int hour_ = 0;
+};
 
 /// 20 events: `thing/0`, `thing/1`, `thing/2`, `thing/0`, …
 class data_directory {
@@ -93,6 +145,42 @@ BOOST_AUTO_TEST_CASE(ls_filters_by_position_stream_type_correlation_and_time) {
   BOOST_TEST(events_listed(data, {"--correlation", std::string{correlation}}) == 1U);
 }
 
+// Those of one stream and of one conversation are found in another way than the others.
+BOOST_AUTO_TEST_CASE(filters_are_met_all_together_in_every_view) {
+  conversations data;
+  auto of = to_string(data.first);
+  const std::string made = "sample.thing_made_event";
+  const std::string broken = "sample.thing_broken_event";
+  struct filtered {
+    std::vector<std::string> by;
+    std::vector<int> are;
+  };
+  for (const auto& [by, are] : std::vector<filtered>{
+           {{"--type", made}, {1, 3, 5}},
+           {{"--type", "sample.thing_m*"}, {1, 3, 5}},
+           {{"--type", "sample.*"}, {1, 2, 3, 4, 5}},
+           {{"--stream", "a/1"}, {1, 2, 5}},
+           {{"--stream", "a/1", "--to", "4"}, {1, 2}},
+           {{"--stream", "a/1", "--from", "2"}, {2, 5}},
+           {{"--stream", "a/2", "--type", broken}, {4}},
+           {{"--stream", "a/2", "--since", "2024-02-29T03:00:00Z"}, {4}},
+           {{"--stream", "a/*", "--type", broken}, {2, 4}},
+           {{"--correlation", of}, {1, 2, 4, 5}},
+           {{"--correlation", to_string(data.second)}, {3}},
+           {{"--correlation", of, "--from", "2", "--to", "4"}, {2, 4}},
+           {{"--correlation", of, "--stream", "a/1"}, {1, 2, 5}},
+           {{"--correlation", of, "--type", broken}, {2, 4}},
+           {{"--correlation", of, "--until", "2024-02-29T03:00:00Z"}, {1, 2}},
+           {{"--since", "2024-02-29T01:00:00Z", "--until", "2024-02-29T04:00:00Z"}, {2, 3, 4}},
+           {{"--since", "2024-02-29", "--to", "2"}, {1, 2}},
+           {{"--until", "2024-02-29"}, {}}}) {
+    for (const char* command : {"ls", "tail", "export"}) {
+      auto shown = data.shown(command, by);
+      BOOST_TEST(shown == are, command << ' ' << by[0] << ' ' << by[1] << ", …");
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(show_finds_an_event_by_position_and_by_id) {
   data_directory data;
   auto json =
@@ -144,11 +232,16 @@ BOOST_AUTO_TEST_CASE(export_writes_an_event_a_line_and_nothing_over_a_file) {
 BOOST_AUTO_TEST_CASE(sensitive_fields_are_masked_in_all_views) {
   data_directory data;
   open_account(*tool::test::journal_in(data.path()));
+  auto shown = run({"journal", "show", "21", "--data", data.text(), "--json"});
+  std::string id{boost::json::parse(shown.out).at("id").as_string()};
   for (const auto& arguments : {std::vector<std::string>{"ls"},
                                 {"ls", "--json"},
                                 {"show", "21"},
                                 {"show", "21", "--json"},
                                 {"tail"},
+                                {"tail", "--json"},
+                                {"trace", id},
+                                {"trace", id, "--json"},
                                 {"export"}}) {
     std::vector<std::string> all{"journal"};
     all.insert(all.end(), arguments.begin(), arguments.end());
@@ -156,7 +249,22 @@ BOOST_AUTO_TEST_CASE(sensitive_fields_are_masked_in_all_views) {
     auto end = run(all);
     BOOST_TEST(end.out.find("a@b.c") != std::string::npos);
     BOOST_TEST(end.out.find("***") != std::string::npos);
-    BOOST_TEST(end.out.find("hash-of-a") == std::string::npos);
+    BOOST_TEST(end.out.find("hash-of-a") == std::string::npos, arguments[0] << ": " << end.out);
+  }
+  auto file = data.path().parent_path() / "events.jsonl";
+  BOOST_TEST(run({"journal", "export", "--data", data.text(), "--file", file.string()}).code == 0);
+  std::ifstream in{file};
+  std::string exported{std::istreambuf_iterator<char>{in}, {}};
+  BOOST_TEST(exported.find("a@b.c") != std::string::npos);
+  BOOST_TEST(exported.find("hash-of-a") == std::string::npos);
+  microlith::test::child_process follower{
+      tool::test::program, {"journal", "tail", "--data", data.text(), "-n", "1", "--follow"}};
+  for (int i = 0; i < 2; ++i) {
+    auto line = follower.read_line().value_or("");
+    BOOST_TEST(line.find("a@b.c") != std::string::npos, line);
+    BOOST_TEST(line.find("hash-of-a") == std::string::npos, line);
+    if (i == 0)
+      open_account(*tool::test::journal_in(data.path()));
   }
 }
 

@@ -64,6 +64,9 @@ BOOST_AUTO_TEST_CASE(rebuild_marks_and_the_mark_is_gone_when_it_is_done) {
   data_directory data;
   BOOST_TEST(run({"projection", "rebuild", "sample.things", "--data", data.text()}).code == 0);
   BOOST_TEST(listed(data).at(0).at("to_be_rebuilt").as_bool());
+  for (const auto& entry : fs::recursive_directory_iterator{data.path() / "projections"})
+    BOOST_TEST((entry.is_directory() || entry.status().permissions() == fs::perms{0600}),
+               entry.path());
   auto journal = tool::test::journal_in(data.path());
   auto store = store_in(data.path(), *journal);
   BOOST_TEST(store->rebuild_wanted());

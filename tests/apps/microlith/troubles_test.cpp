@@ -218,7 +218,12 @@ BOOST_AUTO_TEST_CASE(nonsense_arguments_exit_2) {
 }
 
 BOOST_AUTO_TEST_CASE(every_command_has_help_with_an_example) {
-  for (auto command : commands(elsewhere.string())) {
+  auto all = commands(elsewhere.string());
+  all.push_back({"journal", "restore"});
+  all.push_back({"cluster", "status"});
+  all.push_back({"cluster", "move"});
+  all.push_back({"cluster", "certificates"});
+  for (const auto& command : all) {
     words help{command[0], command[1], "--help"};
     auto end = run(help);
     BOOST_TEST(end.code == 0, text_of(help));
