@@ -5,6 +5,9 @@
 
 #include <unistd.h>
 
+#include <filesystem>
+#include <optional>
+
 using namespace microlith;
 using namespace samples;
 using namespace std::chrono_literals;
@@ -178,6 +181,28 @@ BOOST_AUTO_TEST_CASE(a_directory_that_cannot_be_used_is_an_error) {
   auto started = microlith::node::start({.data = "/proc/nowhere"}, {worker()});
   BOOST_REQUIRE(!started.has_value());
   BOOST_TEST(!started.error().text.empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_map_of_its_journal_has_the_limit_that_it_is_given) {
+  test::temporary_directory data;
+  constexpr std::size_t limit = std::size_t{1} << 20;
+  running_node node{
+      {accounts()},
+      {.data = data.path(), .journal_map_bytes = limit, .scheduler = scheduling::deterministic}};
+  std::optional<failure> refused;
+  for (int i = 0; i < 2'000 && !refused; ++i) {
+    auto opened = node.commands().dispatch_and_wait<account_opened>(
+        open_account{std::string(900, 'x') + std::to_string(i)});
+    if (opened.failed())
+      refused = failure_of(opened);
+  }
+  BOOST_TEST_REQUIRE(refused.has_value());
+  BOOST_TEST((refused->kind == failure_kind::overloaded), to_string(*refused));
+  BOOST_TEST((refused->certainty == certainty::not_done));
+  BOOST_TEST(refused->text.find("raise the map limit") != std::string::npos, refused->text);
+  BOOST_TEST(std::filesystem::file_size(test::directory_of_the_journal(data.path()) / "journal" /
+                                        "data.mdb") <= limit);
+  BOOST_TEST(node->journal().last_position() > 100U);
 }
 
 BOOST_AUTO_TEST_CASE(two_components_that_serve_one_command_do_not_start) {

@@ -81,6 +81,61 @@ secretive evolve(secretive state, const work_done&) {
   return state;
 }
 
+// The same account in later versions of the application, which forgot to say that their states are
+// others.
+namespace renamed {
+
+struct account {
+  static constexpr std::string_view stream = samples::account::stream;
+  bool is_open = false;
+  std::int64_t deposits = 0;  // of as many bytes as the balance was
+};
+BOOST_DESCRIBE_STRUCT(account, (), (is_open, deposits))
+
+account_opened decide(const account&, const open_account& c) {
+  return {c.owner};
+}
+deposited decide(const account& state, const deposit& c) {
+  return {c.owner, state.deposits};
+}
+account evolve(account state, const account_opened&) {
+  return state;
+}
+account evolve(account state, const deposited&) {
+  ++state.deposits;
+  return state;
+}
+
+}  // namespace renamed
+
+namespace of_more_events {
+
+struct account {
+  static constexpr std::string_view stream = samples::account::stream;
+  bool is_open = false;
+  std::int64_t balance = 0;
+};
+BOOST_DESCRIBE_STRUCT(account, (), (is_open, balance))
+
+account_opened decide(const account&, const open_account& c) {
+  return {c.owner};
+}
+std::variant<deposited, work_done> decide(const account& state, const deposit& c) {
+  return deposited{c.owner, state.balance};
+}
+account evolve(account state, const account_opened&) {
+  return state;
+}
+account evolve(account state, const deposited& e) {
+  state.balance = e.balance;
+  return state;
+}
+account evolve(account state, const work_done&) {
+  return state;
+}
+
+}  // namespace of_more_events
+
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(snapshot, with_data)
@@ -126,6 +181,22 @@ BOOST_AUTO_TEST_CASE(another_version_of_the_state_begins_at_the_first_event) {
   std::uint64_t from = 0;
   BOOST_TEST(balance(from, {.snapshot_every = 3, .snapshot_version = 2}) == 6);
   BOOST_TEST(from == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_state_with_other_fields_or_events_begins_at_the_first_event) {
+  make_account(6);
+  for (bool has_other_fields : {true, false}) {
+    component hosted{"test.accounts"};
+    if (has_other_fields)
+      hosted.handles<renamed::account, open_account, deposit>({.snapshot_every = 1000});
+    else
+      hosted.handles<of_more_events::account, open_account, deposit>({.snapshot_every = 1000});
+    script->stream_reads_from.clear();
+    running_node node{{hosted}, options()};
+    auto done = node.commands().dispatch_and_wait<deposited>(deposit{"ann", 0});
+    BOOST_TEST(answered<deposited>(done).balance == 6);
+    BOOST_TEST(script->stream_reads_from.front() == 1U);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_snapshot_tells_only_of_what_is_durable) {

@@ -141,6 +141,22 @@ BOOST_AUTO_TEST_CASE(what_a_batch_may_hold_depends_on_what_it_holds_already) {
   BOOST_TEST((rows(*j) == counts{{"a", 3}}));
 }
 
+BOOST_AUTO_TEST_CASE(what_a_refused_append_wrote_counts_for_nobody) {
+  auto j = open();
+  std::vector<append_request> batch;
+  batch.push_back(making("a", 13));
+  for (int i = 0; i < 3; ++i)
+    batch.push_back(making("a"));
+  batch.push_back(making("bad", 13));
+  auto outcomes = j->append(batch);
+  BOOST_TEST(refused_for(outcomes[0], "thirteen"));
+  // With what the first one wrote there would be one too many.
+  for (std::size_t i = 1; i <= 3; ++i)
+    BOOST_TEST((std::get<appended>(outcomes[i]) == appended{i, i}));
+  BOOST_TEST(refused_for(outcomes[4], "thirteen"));
+  BOOST_TEST((rows(*j) == counts{{"a", 3}}));
+}
+
 BOOST_AUTO_TEST_CASE(what_depends_on_a_refused_append_is_a_conflict) {
   auto j = open();
   std::vector<append_request> batch;
