@@ -1,4 +1,5 @@
 #include <microlith/persistence/backup.hpp>
+#include <microlith/persistence/internal/data_folder.hpp>
 #include <microlith/persistence/internal/directory.hpp>
 #include <microlith/persistence/internal/journal_copy.hpp>
 #include <microlith/persistence/internal/subscription_copy.hpp>
@@ -63,8 +64,10 @@ result<copy_report, storage_error> copying(const std::string& attempted, F f) {
                    error.what());
   } catch (const std::filesystem::filesystem_error& error) {
     bool full = error.code() == std::errc::no_space_on_device;
+    bool closed = error.code() == std::errc::permission_denied;
     return problem(full ? storage_error_kind::full : storage_error_kind::unusable,
-                   error.path1().string() + ": " + error.code().message());
+                   error.path1().string() + ": " + error.code().message() +
+                       (closed ? ". Mend its permissions, or be its owner" : ""));
   } catch (const std::exception& error) {
     return problem(storage_error_kind::unusable, error.what());
   }
@@ -119,10 +122,9 @@ bool same_content(const path& a, const path& b) {
 }
 
 std::vector<std::string> subscriptions_with_files(const path& data) {
-  auto names = subscriptions_in(data);
-  std::erase_if(names, [&](const std::string& name) {
-    return !std::filesystem::exists(data / "subscriptions" / name / "data.mdb");
-  });
+  std::vector<std::string> names;
+  for (const auto& folder : environments_in(data / "subscriptions"))
+    names.push_back(folder.filename().string());
   return names;
 }
 

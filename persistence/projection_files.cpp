@@ -68,14 +68,7 @@ stored_projection look_at(const path& folder, const journal_pages& journal) {
 result<std::vector<stored_projection>, storage_error> stored_projections(const path& data) {
   try {
     std::vector<stored_projection> all;
-    std::error_code error;
-    std::vector<path> folders;
-    for (std::filesystem::directory_iterator at{data / "projections", error}, end;
-         !error && at != end; at.increment(error)) {
-      if (std::filesystem::exists(at->path() / "data.mdb", error))
-        folders.push_back(at->path());
-    }
-    std::sort(folders.begin(), folders.end());
+    auto folders = environments_in(data / "projections");
     for (const auto& folder : folders) {
       // Anew for each: the journal is not far behind what is looked at.
       journal_pages journal{data / "journal"};
@@ -92,6 +85,8 @@ result<std::vector<stored_projection>, storage_error> stored_projections(const p
     return all;
   } catch (const storage_exception& error) {
     return error.error();
+  } catch (const std::filesystem::filesystem_error& error) {
+    return unreadable_folder(error);
   } catch (const std::exception& error) {
     return storage_error{storage_error_kind::unusable, "cannot look at the projections in " +
                                                            data.string() + ": " + error.what()};

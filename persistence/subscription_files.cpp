@@ -151,11 +151,8 @@ result<std::vector<stored_subscription>, storage_error> stored_subscriptions(con
                                                                              std::size_t max_keys) {
   try {
     std::vector<stored_subscription> all;
-    for (const auto& name : subscriptions_in(data)) {
-      auto folder = data / "subscriptions" / name;
-      std::error_code error;
-      if (!std::filesystem::exists(folder / "data.mdb", error))
-        continue;
+    for (const auto& folder : environments_in(data / "subscriptions")) {
+      auto name = folder.filename().string();
       // Anew for each: the journal is not far behind what is looked at.
       journal_pages journal{data / "journal"};
       try {
@@ -171,6 +168,8 @@ result<std::vector<stored_subscription>, storage_error> stored_subscriptions(con
     return all;
   } catch (const storage_exception& error) {
     return error.error();
+  } catch (const std::filesystem::filesystem_error& error) {
+    return unreadable_folder(error);
   } catch (const std::exception& error) {
     return storage_error{storage_error_kind::unusable, "cannot look at the subscriptions in " +
                                                            data.string() + ": " + error.what()};

@@ -18,6 +18,7 @@ using internal::subscription_state;
 namespace {
 
 constexpr std::string_view state_key = "state";
+constexpr const char* way_out = ". Mend the cause, permissions for example";
 // Its share of the address space that a journal reserves.
 constexpr unsigned map_share = 16;
 
@@ -246,10 +247,15 @@ result<std::unique_ptr<subscription_store>, storage_error> subscription_store::o
   } catch (const lmdb_error& error) {
     if (error.damaged())
       return internal::damaged_subscription(directory, error.what());
-    return refuse(error.out_of_space() ? storage_error_kind::full : storage_error_kind::unusable,
-                  error.what());
+    bool full = error.out_of_space();
+    return refuse(full ? storage_error_kind::full : storage_error_kind::unusable,
+                  error.what() + std::string{full ? ". Make room on the disk or raise the map limit"
+                                                  : way_out});
   } catch (const storage_exception& error) {
     return error.error();
+  } catch (const std::filesystem::filesystem_error& error) {
+    return refuse(storage_error_kind::unusable,
+                  error.path1().string() + ": " + error.code().message() + way_out);
   } catch (const std::exception& error) {
     return refuse(storage_error_kind::unusable, error.what());
   }

@@ -1,3 +1,4 @@
+#include <microlith/persistence/internal/data_folder.hpp>
 #include <microlith/persistence/internal/index_check.hpp>
 #include <microlith/persistence/internal/journal_check.hpp>
 #include <microlith/persistence/internal/projection_check.hpp>
@@ -7,6 +8,7 @@
 #include <microlith/persistence/verify.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace microlith {
@@ -15,8 +17,9 @@ namespace {
 
 using path = std::filesystem::path;
 
-/// Folders of `directory` that hold an environment, by name.
-std::vector<path> environments_in(const path& directory) {
+/// Folders of `directory` that hold an environment, by name; those that may not be looked into are
+/// nobody's concern here.
+std::vector<path> other_environments_in(const path& directory) {
   std::vector<path> found;
   std::error_code error;
   for (std::filesystem::directory_iterator at{directory, error}, end; !error && at != end;
@@ -53,11 +56,11 @@ class verification {
           data_ / "index", epoch, lookup.last_position(), digest,
           [&](std::uint64_t to) { return journal.extend(digest, to); }, add, report_);
     });
-    for (const auto& folder : environments_in(data_ / "projections"))
+    for (const auto& folder : internal::environments_in(data_ / "projections"))
       part("projection " + folder.filename().string(),
            [&] { internal::check_projection(folder, epoch, lookup, add, report_); });
     snapshots.report(epoch, journal.all_read(), add, report_);
-    for (const auto& folder : environments_in(data_ / "subscriptions"))
+    for (const auto& folder : internal::environments_in(data_ / "subscriptions"))
       part("subscription " + folder.filename().string(),
            [&] { internal::check_subscription(folder, epoch, lookup, add, report_); });
     check_others();
@@ -72,7 +75,7 @@ class verification {
       auto name = folder.lexically_relative(data_).generic_string();
       part(name, [&] { internal::check_pages(folder, name, add); });
     };
-    for (const auto& folder : environments_in(data_)) {
+    for (const auto& folder : other_environments_in(data_)) {
       if (auto name = folder.filename();
           name != "journal" && name != "index" && name != "snapshots")
         pages(folder);
@@ -85,6 +88,12 @@ class verification {
       check();
     } catch (const internal::other_format& error) {
       found({false, name, error.error().text + "; it was not looked at"});
+    } catch (const internal::page_file_error& error) {
+      // Who may not read it learns nothing of it, least of all that it is damaged.
+      if (error.code() == EACCES)
+        throw storage_exception{
+            {storage_error_kind::unusable, "cannot verify " + name + ": " + error.what()}};
+      found({true, name, std::string{"it cannot be read: "} + error.what()});
     } catch (const std::exception& error) {
       found({true, name, std::string{"it cannot be read: "} + error.what()});
     }
@@ -119,6 +128,8 @@ result<verify_report, storage_error> verify(const std::filesystem::path& data,
     return verification{data, options}.run();
   } catch (const storage_exception& error) {
     return error.error();
+  } catch (const std::filesystem::filesystem_error& error) {
+    return internal::unreadable_folder(error);
   } catch (const std::exception& error) {
     return storage_error{storage_error_kind::io,
                          "cannot verify " + data.string() + ": " + error.what()};

@@ -3,6 +3,7 @@
 #include <microlith/persistence/internal/lmdb.hpp>
 #include <microlith/persistence/owner.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -26,6 +27,33 @@ std::optional<storage_error> of_another_version(const path& data) {
 }
 
 }  // namespace
+
+std::vector<path> environments_in(const path& directory) {
+  auto check = [](const path& place, const std::error_code& error) {
+    if (error)
+      throw std::filesystem::filesystem_error{"look at a folder", place, error};
+  };
+  std::vector<path> found;
+  std::error_code error;
+  std::filesystem::directory_iterator at{directory, error};
+  if (error == std::errc::no_such_file_or_directory)
+    return found;
+  check(directory, error);
+  for (; at != std::filesystem::directory_iterator{};
+       at.increment(error), check(directory, error)) {
+    if (std::filesystem::exists(at->path() / "data.mdb", error))
+      found.push_back(at->path());
+    check(at->path(), error);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+storage_error unreadable_folder(const std::filesystem::filesystem_error& error) {
+  return {storage_error_kind::unusable, "cannot look into " + error.path1().string() + ": " +
+                                            error.code().message() +
+                                            ". Mend its permissions, or be its owner"};
+}
 
 result<path, storage_error> folder_of(const path& data, std::string_view group,
                                       std::string_view name) {

@@ -19,7 +19,12 @@ template <class Open>
 auto open_derived(const std::filesystem::path& directory, const std::string& what, Open open)
     -> result<decltype(open()), storage_error> {
   auto problem = [&](storage_error_kind kind, const std::string& why) {
-    return storage_error{kind, "cannot open " + what + " in " + directory.string() + ": " + why};
+    auto way_out = kind == storage_error_kind::full
+                       ? ". Make room on the disk or raise the map limit"
+                       : ". Mend the cause, permissions for example; what is there may be deleted "
+                         "while no node runs, and is made again";
+    return storage_error{
+        kind, "cannot open " + what + " in " + directory.string() + ": " + why + way_out};
   };
   try {
     for (bool again : {true, false}) {
@@ -39,6 +44,9 @@ auto open_derived(const std::filesystem::path& directory, const std::string& wha
       }
       std::filesystem::remove_all(directory);
     }
+  } catch (const std::filesystem::filesystem_error& error) {
+    return problem(storage_error_kind::unusable,
+                   error.path1().string() + ": " + error.code().message());
   } catch (const std::exception& error) {
     return problem(storage_error_kind::unusable, error.what());
   }

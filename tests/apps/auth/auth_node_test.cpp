@@ -3,6 +3,8 @@
 #include "apps/auth/running_auth_node.hpp"
 #include "support/temporary_directory.hpp"
 
+#include <microlith/persistence/internal/journal_layout.hpp>
+#include <microlith/persistence/internal/lmdb.hpp>
 #include <microlith/persistence/journal_reader.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -11,6 +13,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -252,6 +255,59 @@ BOOST_AUTO_TEST_CASE(an_unusable_directory_is_refused_in_one_line) {
     BOOST_TEST(is_one_line(end.err), end.err);
     BOOST_TEST(end.err.find((data.path() / "file").string()) != std::string::npos, end.err);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_journal_that_it_cannot_use_is_refused_in_one_line_and_stays_as_it_is) {
+  namespace fs = std::filesystem;
+  temporary_directory data;
+  auto made = run(
+      {"--data", data.path(), "--password-cost", "minimum", "--create-admin", "root@example.org"},
+      "correct horse\n");
+  BOOST_TEST_REQUIRE(made.code == 0, made.err);
+  const auto file = data.path() / "journal" / "data.mdb";
+  auto content = [&] {
+    if (fs::is_directory(file))
+      return std::string{};
+    std::ifstream in{file, std::ios::binary};
+    return std::string{std::istreambuf_iterator<char>{in}, {}};
+  };
+  auto put = [&](const std::string& all) {
+    std::ofstream{file, std::ios::binary | std::ios::trunc} << all;
+  };
+  auto refused = [&](const std::string& advice) {
+    auto before = content();
+    auto end = run({"--data", data.path(), "--password-cost", "minimum", "--http", "127.0.0.1:0"});
+    BOOST_TEST(end.code == 2);
+    BOOST_TEST(is_one_line(end.err), end.err);
+    BOOST_TEST(end.err.find(advice) != std::string::npos, end.err);
+    BOOST_TEST((content() == before));
+  };
+  const auto whole = content();
+  put(whole.substr(0, 5'000));
+  refused("Restore a backup");
+  put(std::string(100'000, 'x'));
+  refused("Restore a backup");
+  put({});
+  refused("Restore a backup");
+  put(whole);
+  {
+    using namespace microlith::internal;
+    environment env{file.parent_path(), {.map_bytes = std::size_t{16} << 20, .max_tables = 4}};
+    lmdb_transaction t{env, lmdb_transaction::access::write};
+    auto main = t.open_table(nullptr, 0);
+    auto meta = decode_meta(t.find(main, journal_meta_key).value()).value();
+    meta.format = journal_format + 1;
+    t.put(main, journal_meta_key, encode_meta(meta));
+    t.commit();
+  }
+  refused("use a newer program");
+  fs::remove(file);
+  fs::create_directory(file);
+  refused("Mend the cause");
+  fs::remove(file);
+  put(whole);
+  running_auth_node node{data.path()};
+  BOOST_TEST(node.call("GET", "/healthz").status == 200);
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_key_file_is_refused_in_one_line) {

@@ -380,6 +380,29 @@ BOOST_AUTO_TEST_CASE(what_may_not_be_read_exits_2) {
     for (const auto& command : commands((directory.path() / "copy").string()))
       check_one_line(run_bound(with_data(command, data.string())), command, 2);
   }
+  fs::create_directory(directory.path() / "theirs");
+  fs::permissions(directory.path() / "theirs", fs::perms{0777});
+  // Where a part is closed it is not as if there was none.
+  for (const char* part : {"projections", "subscriptions", "projections/sample.things",
+                           "projections/sample.things/data.mdb", "subscriptions/mails/data.mdb"}) {
+    set_modes(fs::perms{0500}, fs::perms{0400});
+    fs::permissions(data / part, fs::perms{0000});
+    words verify{"journal", "verify"};
+    auto verified = run_bound(with_data(verify, data.string()));
+    check_one_line(verified, verify, 2);
+    BOOST_TEST(verified.err.find("Mend its permissions") != std::string::npos, verified.err);
+    auto copy = (directory.path() / "theirs" / "copy").string();
+    words backup{"journal", "backup", "--to", copy};
+    auto backed_up = run_bound(with_data(backup, data.string()));
+    if (std::string{part}.starts_with("s"))
+      check_one_line(backed_up, backup, 2);
+    BOOST_TEST(fs::exists(copy) == (backed_up.code == 0));
+    fs::remove_all(copy);
+    auto list = words{std::string{part}.starts_with("p") ? "projection" : "subscription", "ls"};
+    auto listed = run_bound(with_data(list, data.string()));
+    BOOST_TEST(listed.code == 2, part);
+    BOOST_TEST((listed.out + listed.err).find("Mend its permissions") != std::string::npos, part);
+  }
   set_modes(fs::perms{0700}, fs::perms{0600});
 }
 
