@@ -8,11 +8,7 @@
 
 namespace microlith::internal {
 
-result<std::unique_ptr<links>, storage_error> make_links(
-    caf::actor_system& system, const cluster_setup& setup,
-    std::function<void(const std::string&)> report) {
-  if (setup.wiring)
-    return setup.wiring->make_links(setup.node);
+link_options link_options_of(const cluster_setup& setup) {
   link_options options;
   options.name = setup.node;
   options.listen = setup.file.nodes.at(setup.node).address();
@@ -25,13 +21,6 @@ result<std::unique_ptr<links>, storage_error> make_links(
     options.peers.push_back({std::move(name), {}});
   if (setup.file.tls) {
     auto files = setup.file.tls_of(setup.node);
-    if (auto bad = problem_with_certificate(files.certificate, setup.node); !bad.empty())
-      return storage_error{
-          .kind = storage_error_kind::unusable,
-          .text = "cannot use the certificate " + files.certificate.string() + " for node " +
-                  setup.node + ": " + bad +
-                  "; no other node would accept it. Name one that is this node's in [tls] of the "
-                  "cluster file"};
     options.tls = link_tls{files.certificate, files.key, files.authority};
   } else {
     options.secret_file = setup.file.secret;
@@ -39,6 +28,25 @@ result<std::unique_ptr<links>, storage_error> make_links(
   options.insecure = setup.insecure;
   options.silence_limit = setup.file.timings.silence;
   options.resume_window = setup.file.timings.lost_after;
+  return options;
+}
+
+result<std::unique_ptr<links>, storage_error> make_links(
+    caf::actor_system& system, const cluster_setup& setup,
+    std::function<void(const std::string&)> report) {
+  if (setup.wiring)
+    return setup.wiring->make_links(setup.node);
+  if (setup.file.tls) {
+    auto files = setup.file.tls_of(setup.node);
+    if (auto bad = problem_with_certificate(files.certificate, setup.node); !bad.empty())
+      return storage_error{
+          .kind = storage_error_kind::unusable,
+          .text = "cannot use the certificate " + files.certificate.string() + " for node " +
+                  setup.node + ": " + bad +
+                  "; no other node would accept it. Name one that is this node's in [tls] of the "
+                  "cluster file"};
+  }
+  auto options = link_options_of(setup);
   options.report = std::move(report);
   auto made = make_broker_links(system, std::move(options));
   if (!made)

@@ -4,6 +4,7 @@
 
 #include <microlith/actors/component.hpp>
 #include <microlith/actors/internal/cluster/cluster.hpp>
+#include <microlith/actors/internal/link/link_options.hpp>
 #include <microlith/actors/node_options.hpp>
 #include <microlith/persistence/error.hpp>
 
@@ -18,6 +19,9 @@ namespace microlith::internal {
 
 /// Whether there is something of a component that a node begins and ends.
 [[nodiscard]] bool is_run_by_nodes(const component& of);
+
+/// How the links that the setup asks for are set up.
+[[nodiscard]] link_options link_options_of(const cluster_setup& setup);
 
 /// The links that the setup asks for. `report` is told of who was refused.
 [[nodiscard]] result<std::unique_ptr<links>, storage_error> make_links(

@@ -1,4 +1,5 @@
 #include <microlith/actors/internal/cluster/cluster_file.hpp>
+#include <microlith/actors/internal/cluster/cluster_start.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -103,6 +104,31 @@ BOOST_AUTO_TEST_CASE(the_journal_and_each_component_have_exactly_one_place) {
           {"x", "twice"});
   refuses(journal_node + section("b", "listen = '127.0.0.1:1'\nhosts = []"),
           {"127.0.0.1:1", "a and b"});
+}
+
+BOOST_AUTO_TEST_CASE(links_are_set_up_as_the_file_says) {
+  cluster_setup setup;
+  setup.file = parsed(three_nodes + "[timings]\nsilence_ms = 700\nlost_after_ms = 9000\n");
+  setup.node = "b";
+  auto plain = link_options_of(setup);
+  BOOST_TEST((plain.silence_limit == 700ms));
+  BOOST_TEST((plain.resume_window == 9s));
+  BOOST_TEST(plain.name == "b");
+  BOOST_TEST(plain.listen == "[::1]:4102");
+  BOOST_TEST(plain.secret_file == "/etc/cluster.toml.secret");
+  BOOST_TEST(!plain.tls.has_value());
+  BOOST_TEST(!plain.insecure);
+  BOOST_REQUIRE(plain.peers.size() == 2 + max_callers);
+  BOOST_TEST(plain.peers[0].address == "127.0.0.1:4101");
+  BOOST_TEST(plain.peers[2].name == "operator");
+  setup.file = parsed(three_nodes + "[tls]\ncertificate = '{node}.pem'\nkey = '{node}.key'\n" +
+                      "authority = 'authority.pem'\n");
+  auto encrypted = link_options_of(setup);
+  BOOST_REQUIRE(encrypted.tls.has_value());
+  BOOST_TEST(encrypted.tls->certificate == "/etc/b.pem");
+  BOOST_TEST(encrypted.secret_file.empty());
+  BOOST_TEST((encrypted.silence_limit == 2s));
+  BOOST_TEST((encrypted.resume_window == 10s));
 }
 
 BOOST_AUTO_TEST_CASE(no_node_takes_the_name_of_the_tool) {

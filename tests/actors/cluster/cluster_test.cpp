@@ -1,7 +1,7 @@
 #include "actors/cluster/samples.hpp"
 #include "support/scripted_journal.hpp"
 
-#include <microlith/actors/internal/cluster/wire.hpp>
+#include <microlith/actors/internal/cluster/cluster.hpp>
 
 using namespace microlith;
 using namespace samples;
@@ -35,6 +35,17 @@ BOOST_AUTO_TEST_CASE(nobody_could_and_somebody_would_are_told_apart) {
   BOOST_TEST(refused.at("no_handler") == 1U);
   BOOST_TEST(refused.at("unreachable") == 2U);
   BOOST_TEST(nodes.log.count("refused: unreachable (not_done): ") == 1U);
+  // What a node was seen to serve it would, also where no component says so.
+  auto& b = nodes.start("b", accounts_and_balances());
+  auto other = b.commands().subscribe<other_work>([](const other_work&) {}).value();
+  nodes.run();
+  BOOST_TEST(a.commands().dispatch(other_work{1}).has_value());
+  nodes.network->cut("a", "b");
+  nodes.run();
+  absent = a.commands().dispatch(other_work{1});
+  BOOST_REQUIRE(!absent.has_value());
+  BOOST_TEST(absent.error().kind == failure_kind::unreachable);
+  BOOST_TEST(absent.error().text.find("node b") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(the_order_of_starting_does_not_matter) {
@@ -186,6 +197,20 @@ BOOST_AUTO_TEST_CASE(the_bell_rings_again_when_the_journal_is_back) {
   at.nodes.network->heal("a", "c");
   at.nodes.run();
   BOOST_TEST(at.nodes["c"].statistics().projection_position.at("test.balances") == paid.position);
+  // Also of what c was told of and could not read.
+  at.nodes.network->loses = [](const std::string&, const std::string& to,
+                               std::span<const std::byte> message) {
+    return to == "c" && message.front() == static_cast<std::byte>(internal::wire::kind::page);
+  };
+  paid = a.commands().dispatch_and_wait<deposited>(deposit{"ann", 3});
+  at.nodes.run();
+  at.nodes.network->loses = nullptr;
+  BOOST_TEST(at.nodes["c"].statistics().projection_position.at("test.balances") < paid.position);
+  at.nodes.network->cut("a", "c");
+  at.nodes.run();
+  at.nodes.network->heal("a", "c");
+  at.nodes.run();
+  BOOST_TEST(at.nodes["c"].statistics().projection_position.at("test.balances") == paid.position);
 }
 
 BOOST_AUTO_TEST_CASE(without_its_journal_a_decider_says_so_at_once) {
@@ -228,6 +253,23 @@ BOOST_AUTO_TEST_CASE(appends_are_settled_in_order_when_the_journal_is_lost_in_be
   BOOST_TEST(at.nodes.open_ends() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(an_append_ends_when_the_node_with_the_journal_dies) {
+  started_three at;
+  auto& b = at.nodes["b"];
+  static_cast<void>(b.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
+  at.nodes.run();
+  std::optional<failure> why;
+  at.nodes["c"].commands().dispatch_and_wait<deposited>(
+      deposit{"ann", 1}, 1h, [&](const answer<deposited>& a) { why = failure_of(a); });
+  while (b.statistics().in_flight.at("appends elsewhere") == 0)
+    BOOST_REQUIRE(at.nodes.network->step());
+  at.nodes.kill("a");
+  BOOST_REQUIRE(why.has_value());
+  BOOST_TEST(why->kind == failure_kind::unreachable);
+  BOOST_TEST(why->certainty == certainty::unknown);
+  BOOST_TEST(at.nodes.open_ends() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(somebody_elses_event_is_a_conflict_also_from_afar) {
   auto script = std::make_shared<test::journal_script>();
   cluster_nodes nodes{three};
@@ -266,6 +308,30 @@ BOOST_AUTO_TEST_CASE(past_a_full_link_nothing_is_done) {
   auto refused = failures.size();
   BOOST_TEST(at.nodes.open_ends() == 0U);
   BOOST_TEST(at.nodes["a"].journal().last_position() == 20 - refused);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_published_to_a_node_that_takes_nothing_is_kept_up_to_a_bound) {
+  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {}}}};
+  auto& a = nodes.start("a");
+  std::size_t heard = 0;
+  auto listens =
+      nodes.start("b").events().subscribe<account_opened>([&](const account_opened&) { ++heard; });
+  nodes.run();
+  nodes.network->freeze("b");
+  nodes.network->capacity = 0;
+  constexpr std::size_t size_bytes = 4 << 20;
+  constexpr std::size_t kept = internal::max_backlog_bytes / size_bytes - 1;
+  for (std::size_t i = 0; i < kept + 3; ++i)
+    BOOST_TEST(!a.events()
+                    .dispatch_and_wait<account_opened>(account_opened{std::string(size_bytes, 'x')})
+                    .failed());
+  auto at_b = a.cluster().others.front();
+  BOOST_TEST(at_b.waiting_bytes <= internal::max_backlog_bytes);
+  BOOST_TEST(a.statistics().dropped_for_nodes == 3U);
+  nodes.network->capacity = 100'000;
+  nodes.network->thaw("b");
+  a.advance(1s);
+  BOOST_TEST(heard == kept);
 }
 
 BOOST_AUTO_TEST_CASE(events_reach_subscribers_of_every_node_in_the_order_of_the_journal) {
@@ -330,6 +396,33 @@ BOOST_AUTO_TEST_CASE(a_handler_hears_what_its_command_causes_on_other_nodes) {
   nodes.run();
   auto done = nodes["a"].commands().dispatch_and_wait<other_work_done>(other_work{4});
   BOOST_TEST(answered<other_work_done>(done).number == 41);
+  BOOST_TEST(nodes.open_ends() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_handler_hears_what_others_dispatch_in_its_conversation_elsewhere) {
+  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {}}}};
+  auto& a = nodes.start("a");
+  auto waiting = nodes.start("b")
+                     .commands()
+                     .subscribe<other_work>([](const other_work&, context& ctx) {
+                       ctx.wait_for<work_done>(10s).then(
+                           [](const work_done& done, context& then) {
+                             then.dispatch(other_work_done{done.number + 1});
+                           },
+                           [](const failure&) {});
+                     })
+                     .value();
+  nodes.run();
+  std::int64_t number = 0;
+  auto asked = correlated(other_work{1});
+  a.commands().dispatch_and_wait<other_work_done>(
+      asked, 1h,
+      [&](const answer<other_work_done>& got) { number = answered<other_work_done>(got).number; });
+  nodes.run();
+  BOOST_TEST(number == 0);
+  static_cast<void>(a.events().dispatch(correlated_in(asked.correlation, work_done{7})));
+  nodes.run();
+  BOOST_TEST(number == 8);
   BOOST_TEST(nodes.open_ends() == 0U);
 }
 

@@ -1,6 +1,7 @@
 #include "actors/cluster/samples.hpp"
 #include "support/calling_operator.hpp"
 
+#include <microlith/actors/internal/cluster/mover.hpp>
 #include <microlith/actors/internal/cluster/placement.hpp>
 
 using namespace microlith;
@@ -245,6 +246,30 @@ BOOST_AUTO_TEST_CASE(a_node_that_is_cut_off_when_a_move_is_given_up_hears_of_it)
   nodes.network->heal("a", "c");
   nodes.run();
   BOOST_TEST(!nodes["c"].commands().dispatch_and_wait<accepted>(other_work{1}).failed());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_held_for_a_place_that_does_not_begin_ends_as_unreachable) {
+  started_three at{on_disk};
+  calling_operator tool{at.nodes};
+  auto& a = at.nodes["a"];
+  // Nobody hears that it has begun there.
+  at.nodes.network->loses = [](const std::string& from, const std::string&,
+                               std::span<const std::byte> message) {
+    return from == "c" && message.front() == static_cast<std::byte>(wire::kind::routes);
+  };
+  tool.begin_move("test.accounts", "c");
+  BOOST_TEST(tool.end_move() == "");
+  std::optional<failure> why;
+  a.commands().dispatch_and_wait<account_opened>(
+      open_account{"ann"}, 1h, [&](const answer<account_opened>& got) { why = failure_of(got); });
+  at.nodes.run();
+  BOOST_TEST(!why.has_value());
+  BOOST_TEST(a.cluster().held == 1U);
+  a.advance(internal::move_step_limit);
+  BOOST_REQUIRE(why.has_value());
+  BOOST_TEST(why->kind == failure_kind::unreachable);
+  BOOST_TEST(why->certainty == certainty::not_done);
+  BOOST_TEST(at.nodes.open_ends() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(what_a_component_waits_for_comes_back_to_it_while_it_moves) {

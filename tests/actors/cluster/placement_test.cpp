@@ -22,6 +22,84 @@ std::vector<std::string> serving(cluster_nodes& nodes, const std::string& name) 
   return nodes[name].cluster().serves;
 }
 
+enum class journal_says { yes, no };
+
+/// Where a component is said to run once the end of its move from b to c has been written, or not,
+/// to a node that has begun meanwhile. With threads, so that the writer can be kept at its work.
+std::string told_after_writing(journal_says how) {
+  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.accounts"}}, {"c", {}}}};
+  auto& network = nodes.network;
+  network = std::make_shared<test::fake_network>(test::fake_network::mode::threaded);
+  std::atomic<bool> has_left{false};
+  std::atomic<bool> is_writing{false};
+  std::promise<void> writing;
+  std::promise<void> may_write;
+  std::promise<wire::placement> told_meanwhile;
+  std::promise<wire::placement> told_then;
+  std::atomic<int> told{0};
+  network->on_send = [&](const std::string&, const std::string& to,
+                         std::span<const std::byte> message) {
+    if (message.front() == static_cast<std::byte>(wire::kind::step_report) &&
+        decode<wire::move_step>(message.subspan(1)).value().what ==
+            static_cast<std::uint8_t>(wire::step::left))
+      has_left = true;
+    if (!is_writing || to != "b" ||
+        message.front() != static_cast<std::byte>(wire::kind::placement))
+      return;
+    if (auto before = told.fetch_add(1); before < 2)
+      (before == 0 ? told_meanwhile : told_then)
+          .set_value(decode<wire::placement>(message.subspan(1)).value());
+  };
+  auto script = std::make_shared<test::journal_script>();
+  script->before_append = [&](journal&) {
+    if (!has_left || is_writing.exchange(true))
+      return;
+    writing.set_value();
+    may_write.get_future().wait();
+  };
+  script->refuses = [&](const append_request&) {
+    return is_writing && how == journal_says::no ? std::optional{test::disk_is_full()}
+                                                 : std::nullopt;
+  };
+  auto start = [&](const std::string& name) {
+    auto started = node::start(
+        {.cluster =
+             cluster_options{
+                 .file = "cluster.toml", .node = name, .text = nodes.text, .wiring = network},
+         .log = nodes.log.writer(),
+         .wrap_journal = test::scripted(script)},
+        {accounts()});
+    BOOST_REQUIRE(started.has_value());
+    return std::move(*started);
+  };
+  auto a = start("a");
+  auto b = start("b");
+  auto c = start("c");
+  BOOST_REQUIRE(test::comes_true([&] {
+    auto others = a.cluster().others;
+    return std::all_of(others.begin(), others.end(), [](const auto& each) { return each.there; });
+  }));
+  calling_operator tool{nodes};
+  tool.begin_move("test.accounts", "c");
+  BOOST_REQUIRE((writing.get_future().wait_for(test::stuck_after) == std::future_status::ready));
+  b.stop();
+  auto again = start("b");
+  auto meanwhile = told_meanwhile.get_future();
+  auto was_told = meanwhile.wait_for(test::stuck_after);
+  may_write.set_value();
+  BOOST_REQUIRE((was_told == std::future_status::ready));
+  auto places = meanwhile.get().all;
+  BOOST_TEST(std::none_of(places.begin(), places.end(),
+                          [](const auto& each) { return each.component == "test.accounts"; }));
+  auto then = told_then.get_future();
+  BOOST_REQUIRE((then.wait_for(test::stuck_after) == std::future_status::ready));
+  places = then.get().all;
+  auto place = std::find_if(places.begin(), places.end(),
+                            [](const auto& each) { return each.component == "test.accounts"; });
+  BOOST_REQUIRE((place != places.end()));
+  return place->node;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(placement)
@@ -132,74 +210,9 @@ BOOST_AUTO_TEST_CASE(a_component_that_gets_its_place_back_while_it_ends_begins_a
   BOOST_TEST(answered<pong>(a.queries().ask(ping{}, {.after = position})).number == 3);
 }
 
-// With threads, so that the writer can be kept at its work.
 BOOST_AUTO_TEST_CASE(nobody_is_told_of_a_place_while_its_end_is_being_written) {
-  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.accounts"}}, {"c", {}}}};
-  auto& network = nodes.network;
-  network = std::make_shared<test::fake_network>(test::fake_network::mode::threaded);
-  std::atomic<bool> has_left{false};
-  std::atomic<bool> is_writing{false};
-  std::promise<void> writing;
-  std::promise<void> may_write;
-  std::promise<wire::placement> told_meanwhile;
-  std::promise<wire::placement> told_then;
-  std::atomic<int> told{0};
-  network->on_send = [&](const std::string&, const std::string& to,
-                         std::span<const std::byte> message) {
-    if (message.front() == static_cast<std::byte>(wire::kind::step_report) &&
-        decode<wire::move_step>(message.subspan(1)).value().what ==
-            static_cast<std::uint8_t>(wire::step::left))
-      has_left = true;
-    if (!is_writing || to != "b" ||
-        message.front() != static_cast<std::byte>(wire::kind::placement))
-      return;
-    if (auto before = told.fetch_add(1); before < 2)
-      (before == 0 ? told_meanwhile : told_then)
-          .set_value(decode<wire::placement>(message.subspan(1)).value());
-  };
-  auto script = std::make_shared<test::journal_script>();
-  script->before_append = [&](journal&) {
-    if (!has_left || is_writing.exchange(true))
-      return;
-    writing.set_value();
-    may_write.get_future().wait();
-  };
-  auto start = [&](const std::string& name) {
-    auto started = node::start(
-        {.cluster =
-             cluster_options{
-                 .file = "cluster.toml", .node = name, .text = nodes.text, .wiring = network},
-         .log = nodes.log.writer(),
-         .wrap_journal = test::scripted(script)},
-        {accounts()});
-    BOOST_REQUIRE(started.has_value());
-    return std::move(*started);
-  };
-  auto a = start("a");
-  auto b = start("b");
-  auto c = start("c");
-  BOOST_REQUIRE(test::comes_true([&] {
-    auto others = a.cluster().others;
-    return std::all_of(others.begin(), others.end(), [](const auto& each) { return each.there; });
-  }));
-  calling_operator tool{nodes};
-  tool.begin_move("test.accounts", "c");
-  BOOST_REQUIRE((writing.get_future().wait_for(test::stuck_after) == std::future_status::ready));
-  b.stop();
-  auto again = start("b");
-  auto meanwhile = told_meanwhile.get_future();
-  auto was_told = meanwhile.wait_for(test::stuck_after);
-  may_write.set_value();
-  BOOST_REQUIRE((was_told == std::future_status::ready));
-  auto places = meanwhile.get().all;
-  BOOST_TEST(std::none_of(places.begin(), places.end(),
-                          [](const auto& each) { return each.component == "test.accounts"; }));
-  auto then = told_then.get_future();
-  BOOST_REQUIRE((then.wait_for(test::stuck_after) == std::future_status::ready));
-  places = then.get().all;
-  BOOST_TEST(std::any_of(places.begin(), places.end(), [](const auto& each) {
-    return each.component == "test.accounts" && each.node == "c";
-  }));
+  BOOST_TEST(told_after_writing(journal_says::yes) == "c");
+  BOOST_TEST(told_after_writing(journal_says::no) == "b");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

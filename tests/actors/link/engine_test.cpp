@@ -311,6 +311,30 @@ BOOST_AUTO_TEST_CASE(another_secret_or_cluster_is_named_as_the_problem) {
   BOOST_TEST(a.status("b").problem.find("same cluster file") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_node_that_is_called_by_anothers_name_says_so) {
+  simulated_network net;
+  link_options astray;
+  astray.peers = {{"b", "c"}};  // c listens there
+  auto& a = net.add("a", {}, astray);
+  net.add("c", {"a"});
+  net.start();
+  net.run(1s);
+  BOOST_TEST(a.status("b").problem.find("its address belongs to another node") !=
+             std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_is_not_there_is_dialled_less_and_less_often) {
+  simulated_network net;
+  auto& a = net.add("a", {"b"});
+  net.start();
+  net.run(1s);
+  BOOST_TEST(a.dials >= 4U);
+  BOOST_TEST(a.dials <= 10U);
+  net.run(1min);
+  BOOST_TEST(a.dials >= 30U);
+  BOOST_TEST(a.dials <= 80U);
+}
+
 BOOST_AUTO_TEST_CASE(whatever_happens_to_connections_every_message_arrives_once_and_in_order) {
   BOOST_TEST(rc::check(
       [](std::uint64_t seed, const std::vector<std::pair<std::uint8_t, std::uint16_t>>& steps) {

@@ -87,6 +87,7 @@ class simulated_node final : public internal::link_wire, public internal::link_e
   std::vector<std::string> reports;
   std::unique_ptr<internal::link_engine> engine;
   bool frozen = false;
+  std::size_t dials = 0;
 };
 
 class simulated_network {
@@ -302,6 +303,7 @@ inline sent simulated_node::say(const std::string& peer, std::size_t size) {
 }
 
 inline void simulated_node::dial(connection_id id, const std::string& address) {
+  ++dials;
   auto made = std::make_unique<simulated_network::pipe>();
   made->ends[0].node = this;
   made->ends[0].id = id;
