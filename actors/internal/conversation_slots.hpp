@@ -1,9 +1,9 @@
 #pragma once
 
 // What the table of conversations consists of: shards of slots, and a memory of those that had to
-// make room. Seen by conversations.cpp alone; all of a shard is guarded by its mutex.
+// make room. Seen by conversations.cpp and conversation_ends.cpp alone; all of a shard is guarded
+// by its mutex.
 
-#include <microlith/actors/internal/brief_mutex.hpp>
 #include <microlith/actors/internal/conversations.hpp>
 
 #include <algorithm>
@@ -66,6 +66,25 @@ struct conversations::slot : boost::intrusive::list_base_hook<> {
   [[nodiscard]] bool running() const {
     return std::any_of(dispatches.begin(), dispatches.end(),
                        [](const open_dispatch& d) { return d.running != 0; });
+  }
+
+  /// What has passed and ends a wait that comes now; empty where nothing does.
+  [[nodiscard]] std::optional<raw_answer> answer_to(const pending_wait& wait) const {
+    for (const auto& message : kept) {
+      if (wait.takes(message))
+        return message;
+    }
+    for (const auto& d : dispatches) {
+      if (!wait.bound.empty() && d.id != wait.bound)
+        continue;
+      if (d.ended_well && wait.takes_accepted)
+        return d.how;
+      if (d.why)
+        return *d.why;
+    }
+    if (overflowed && wait.bound.empty())
+      return forgotten_failure(wait);
+    return std::nullopt;
   }
 
   /// A wait takes the first message that fits, so one of a kind and cause is enough.

@@ -4,56 +4,6 @@
 
 namespace microlith::internal {
 
-namespace {
-
-failure stopped_failure() {
-  return {.kind = failure_kind::stopped,
-          .certainty = certainty::unknown,
-          .text = "the node is stopping; ask again when it has restarted",
-          .message = {}};
-}
-
-failure timeout_failure(const pending_wait& wait) {
-  std::string text = "no ";
-  for (std::size_t i = 0; i < wait.types.size(); ++i) {
-    text += i == 0 ? "" : " or ";
-    text += wait.types[i]->name;
-  }
-  if (wait.types.empty())
-    text += "outcome";
-  text += " within " + std::to_string(wait.limit.count()) + " ms in conversation " +
-          to_string(wait.correlation);
-  return {.kind = failure_kind::timeout,
-          .certainty = certainty::unknown,
-          .text = std::move(text),
-          .message = wait.bound};
-}
-
-failure forgotten_failure(const pending_wait& wait) {
-  return {.kind = failure_kind::forgotten,
-          .certainty = certainty::unknown,
-          .text = "what passed in conversation " + to_string(wait.correlation) +
-                  " has made room for other messages; wait sooner, or raise max_answered_slots",
-          .message = wait.bound};
-}
-
-}  // namespace
-
-bool pending_wait::takes(const envelope& message) const {
-  if (std::find(types.begin(), types.end(), &message.type()) == types.end())
-    return false;
-  const auto& head = message.head();
-  if (bound.empty())
-    return true;
-  if (message.type().kind == message_kind::response)
-    return head.causation == bound;
-  if (bound_to_root)
-    return head.root == bound;
-  // What a sibling of `bound` causes directly names the sibling; of what lies deeper nobody knows
-  // more than the conversation.
-  return head.causation == bound || head.depth > bound_depth + 1;
-}
-
 conversations::conversations(conversation_limits limits, statistics_counters& counters,
                              std::function<void(steady_time)> arm,
                              std::function<void(const envelope&)> on_late_answer,
@@ -122,28 +72,6 @@ std::unique_ptr<pending_wait> conversations::unfile(shard& in, slot& at, std::si
   return wait;
 }
 
-void conversations::tell(endings& ended) {
-  std::size_t filed = 0;
-  std::size_t answered = 0;
-  for (const auto& each : ended) {
-    filed += each.was_filed ? 1 : 0;
-    if (const auto* why = std::get_if<failure>(&each.answer))
-      counters_.waits[static_cast<std::size_t>(why->kind)].fetch_add(1, std::memory_order_relaxed);
-    else
-      ++answered;
-  }
-  if (answered != 0)
-    counters_.waits[wait_answered].fetch_add(answered, std::memory_order_relaxed);
-  // Who has its answer may wait for the next at once: there must be room for it.
-  if (filed != 0)
-    waits_.fetch_sub(filed, std::memory_order_relaxed);
-  for (auto& [wait, answer, was_filed] : ended) {
-    auto& each = *wait;
-    each.complete(std::move(answer), std::move(wait));
-  }
-  ended.clear();
-}
-
 void conversations::arm_if_earlier(steady_time when) {
   auto wanted = when.time_since_epoch().count();
   auto armed = armed_.load(std::memory_order_relaxed);
@@ -210,354 +138,94 @@ void conversations::refuse(correlation_id correlation, failure why, steady_time 
     static_cast<void>(fail(correlation, id, std::move(why), now));
 }
 
+// Reads without the lock: the slot may be another one afterwards, or gone.
+std::optional<raw_answer> conversations::recall(std::unique_lock<brief_mutex>& lock,
+                                                std::uint64_t position, const pending_wait& wait) {
+  lock.unlock();
+  auto event = recall_(position, wait.types);
+  lock.lock();
+  if (!event)
+    return event.error();
+  if (*event && wait.takes(**event))
+    return std::move(**event);
+  return std::nullopt;
+}
+
+std::optional<raw_answer> conversations::known_end(const shard& in, const slot* at, bool is_new,
+                                                   const pending_wait& wait, steady_time now) {
+  if (stopped_.load(std::memory_order_relaxed))
+    return stopped_failure();
+  if (!is_new && !wait.precedes_its_dispatch()) {
+    if (!at && in.forgotten.contains(wait.correlation))
+      return forgotten_failure(wait);
+    if (auto kept = at ? at->answer_to(wait) : std::nullopt)
+      return kept;
+  }
+  if (wait.deadline <= now)
+    return timeout_failure(wait);
+  if (waits_.load(std::memory_order_relaxed) >= limits_.max_waits) {
+    counters_.count_refused(failure_kind::overloaded);
+    return failure{.kind = failure_kind::overloaded,
+                   .certainty = certainty::unknown,
+                   .text = std::to_string(limits_.max_waits) +
+                           " waits are pending, the most this node keeps; try again later",
+                   .message = wait.bound};
+  }
+  return std::nullopt;
+}
+
+void conversations::file(shard& in, slot* at, bool is_new, std::unique_ptr<pending_wait> wait,
+                         steady_time now) {
+  waits_.fetch_add(1, std::memory_order_relaxed);
+  in.by_deadline.insert(in.by_deadline.end(), *wait);
+  auto correlation = wait->correlation;
+  if (is_new) {
+    in.alone.emplace(correlation, std::move(wait));
+    return;
+  }
+  auto& slot = at ? *at : in.obtain(correlation);
+  slot.waits.push_back(std::move(wait));
+  settle(in, slot, now);
+}
+
 opening conversations::wait(std::unique_ptr<pending_wait> wait, steady_time now,
                             opened_dispatch dispatch) {
   auto how = opening::first;
-  endings ended;
-  auto end = [&](raw_answer answer) {
-    ended.emplace_back(std::move(wait), std::move(answer), false);
-  };
   auto deadline = wait->deadline;
+  std::optional<raw_answer> known;
   {
     auto& in = shard_of(wait->correlation);
     std::unique_lock lock{in.mutex};
     slot* at = nullptr;
-    bool alone = wait->private_conversation && !dispatch.id.empty() && wait->bound == dispatch.id &&
-                 in.is_new(wait->correlation);
-    if (alone) {
-      // Nothing can be known of it.
-    } else if (dispatch.id.empty()) {
+    // Its own caller's, who alone knows it, and nothing can be known of it.
+    bool is_new = wait->private_conversation && !dispatch.id.empty() &&
+                  wait->bound == dispatch.id && in.is_new(wait->correlation);
+    if (dispatch.id.empty()) {
       at = in.find(wait->correlation);
-    } else {
+    } else if (!is_new) {
       auto opened = open_slot(in, wait->correlation, dispatch);
       at = &opened.first;
       how = opened.second;
     }
-    bool stopped = stopped_.load(std::memory_order_relaxed);
-    if (at && at->unread != 0 && !stopped && !wait->precedes_its_dispatch()) {
-      auto position = at->unread;
-      auto correlation = wait->correlation;
-      lock.unlock();
-      auto event = recall_(position, wait->types);
-      if (!event)
-        end(event.error());
-      else if (*event && wait->takes(**event))
-        end(std::move(**event));
-      lock.lock();
-      at = ended.empty() ? in.find(correlation) : nullptr;
-      stopped = stopped_.load(std::memory_order_relaxed);
+    if (at && at->unread != 0 && !stopped_.load(std::memory_order_relaxed) &&
+        !wait->precedes_its_dispatch()) {
+      known = recall(lock, at->unread, *wait);
+      at = in.find(wait->correlation);
     }
-    if (!ended.empty()) {
-      // The slot stays: the same wait again finds the same answer.
-    } else if (stopped) {
-      end(stopped_failure());
-    } else if (!at && !alone && !wait->precedes_its_dispatch() &&
-               in.forgotten.contains(wait->correlation)) {
-      end(forgotten_failure(*wait));
-    } else {
-      bool done = false;
-      if (at && !wait->precedes_its_dispatch()) {
-        for (const auto& message : at->kept) {
-          if (wait->takes(message)) {
-            end(message);
-            done = true;
-            break;
-          }
-        }
-        for (auto& d : at->dispatches) {
-          if (done || (!wait->bound.empty() && d.id != wait->bound))
-            continue;
-          if (d.ended_well && wait->takes_accepted) {
-            end(d.how);
-            done = true;
-          } else if (d.why) {
-            end(*d.why);
-            done = true;
-          }
-        }
-        if (!done && at->overflowed && wait->bound.empty()) {
-          end(forgotten_failure(*wait));
-          done = true;
-        }
-      }
-      if (done) {
-        // As above.
-      } else if (deadline <= now) {
-        end(timeout_failure(*wait));
-      } else if (waits_.load(std::memory_order_relaxed) >= limits_.max_waits) {
-        counters_.count_refused(failure_kind::overloaded);
-        end(failure{.kind = failure_kind::overloaded,
-                    .certainty = certainty::unknown,
-                    .text = std::to_string(limits_.max_waits) +
-                            " waits are pending, the most this node keeps; try again later",
-                    .message = wait->bound});
-      } else {
-        waits_.fetch_add(1, std::memory_order_relaxed);
-        in.by_deadline.insert(in.by_deadline.end(), *wait);
-        if (alone) {
-          auto correlation = wait->correlation;
-          in.alone.emplace(correlation, std::move(wait));
-        } else {
-          auto& slot = at ? *at : in.obtain(wait->correlation);
-          slot.waits.push_back(std::move(wait));
-          settle(in, slot, now);
-        }
-      }
-    }
+    if (!known)
+      known = known_end(in, at, is_new, *wait, now);
+    if (!known)
+      file(in, at, is_new, std::move(wait), now);
   }
-  if (ended.empty())
+  if (!known) {
     arm_if_earlier(deadline);
+    return how;
+  }
+  // A slot that held the answer stays: the same wait again finds the same answer.
+  endings ended;
+  ended.emplace_back(std::move(wait), std::move(*known), false);
   tell(ended);
   return how;
-}
-
-void conversations::tell_late(const std::vector<envelope>& late) {
-  for (const auto& message : late) {
-    counters_.late_answers.fetch_add(1, std::memory_order_relaxed);
-    on_late_answer_(message);
-  }
-}
-
-void conversations::pass_slot(shard& in, slot& at, const envelope& message, endings& ended,
-                              std::vector<envelope>& late) {
-  auto before = ended.size();
-  for (std::size_t i = 0; i < at.waits.size();) {
-    if (at.waits[i]->takes(message)) {
-      at.nobody_asks = at.nobody_asks || at.waits[i]->private_conversation;
-      ended.emplace_back(unfile(in, at, i), raw_answer{message}, true);
-    } else {
-      ++i;
-    }
-  }
-  if (ended.size() == before && !at.timed_out.empty()) {
-    auto missed = std::find(at.timed_out.begin(), at.timed_out.end(), &message.type());
-    if (missed != at.timed_out.end()) {
-      at.timed_out.erase(missed);
-      late.push_back(message);
-    }
-  }
-  if (!at.nobody_asks)
-    at.keep(message, limits_.max_kept_messages);
-}
-
-void conversations::pass(const envelope& message, steady_time now) {
-  const auto* one = &message;
-  conclude(message.head().correlation, {&one, 1}, {}, std::nullopt, now);
-}
-
-void conversations::finish_slot(shard& in, slot& at, message_id id, accepted how, endings& ended) {
-  auto* dispatch = at.find(id);
-  if (dispatch) {
-    if (dispatch->running != 0)
-      --dispatch->running;
-    dispatch->ended_well = dispatch->ended_well || !dispatch->why;
-    dispatch->how = how;
-  }
-  for (std::size_t i = 0; i < at.waits.size();) {
-    const auto& wait = *at.waits[i];
-    // What a dispatch from outside has caused ends, too, but is not what was asked for.
-    bool asked_for = wait.bound == id || (wait.bound.empty() && dispatch);
-    if (wait.takes_accepted && asked_for) {
-      at.nobody_asks = at.nobody_asks || wait.private_conversation;
-      ended.emplace_back(unfile(in, at, i), raw_answer{how}, true);
-    } else {
-      ++i;
-    }
-  }
-}
-
-bool conversations::end_alone(shard& in, correlation_id correlation,
-                              std::span<const envelope* const> passed, message_id id,
-                              const std::optional<accepted>& how, endings& ended) {
-  auto at = in.alone.find(correlation);
-  if (at == in.alone.end())
-    return false;
-  auto end = [&](raw_answer&& answer) {
-    in.by_deadline.erase(in.by_deadline.iterator_to(*at->second));
-    ended.emplace_back(std::move(at->second), std::move(answer), true);
-    in.alone.erase(at);
-    return true;
-  };
-  const auto& wait = *at->second;
-  for (const auto* message : passed) {
-    // Where the handling goes on after its answer, somebody within may still wait for its end.
-    bool ends = how || message->type().kind == message_kind::response;
-    if (ends && message->head().correlation == correlation && wait.takes(*message))
-      return end(*message);
-  }
-  if (passed.empty() && how && wait.takes_accepted && wait.bound == id)
-    return end(*how);
-  return false;
-}
-
-// An event that is durable and its own cause, as events from outside are.
-bool conversations::end_quietly(shard& in, correlation_id correlation,
-                                std::span<const envelope* const> passed, message_id id,
-                                const std::optional<accepted>& how, steady_time now) {
-  if (in.quiet.empty() || !how || passed.size() != 1)
-    return false;
-  const auto& event = *passed.front();
-  if (event.head().id != id || event.position == 0)
-    return false;
-  auto at = in.quiet.find(correlation);
-  if (at == in.quiet.end() || at->second.id != id || at->second.position != 0)
-    return false;
-  in.end_quietly(at->second, correlation, event.position, now);
-  arm_if_earlier(now + limits_.keep);
-  in.make_room(max_answered_);
-  return true;
-}
-
-void conversations::conclude(correlation_id correlation, std::span<const envelope* const> passed,
-                             message_id id, const std::optional<accepted>& how, steady_time now) {
-  endings ended;
-  conclude(correlation, passed, id, how, now, ended);
-  tell(ended);
-}
-
-void conversations::conclude(correlation_id correlation, std::span<const envelope* const> passed,
-                             message_id id, const std::optional<accepted>& how, steady_time now,
-                             endings& ended) {
-  for (const auto* message : passed) {
-    if (message->head().correlation != correlation)
-      pass(*message, now);
-  }
-  std::vector<envelope> late;
-  {
-    auto& in = shard_of(correlation);
-    std::lock_guard lock{in.mutex};
-    if (end_quietly(in, correlation, passed, id, how, now) ||
-        end_alone(in, correlation, passed, id, how, ended))
-      return;
-    auto* at = in.find(correlation);
-    if (!at)
-      return;
-    for (const auto* message : passed) {
-      if (message->head().correlation == correlation)
-        pass_slot(in, *at, *message, ended, late);
-    }
-    if (how)
-      finish_slot(in, *at, id, *how, ended);
-    settle(in, *at, now);
-  }
-  tell_late(late);
-}
-
-bool conversations::fail(correlation_id correlation, message_id root, failure why,
-                         steady_time now) {
-  endings ended;
-  bool dealt_with = false;
-  {
-    auto& in = shard_of(correlation);
-    std::lock_guard lock{in.mutex};
-    auto* at = in.find(correlation);
-    if (!at)
-      return false;
-    // A handler that waits for this very message deals with its failure; only where none does, it
-    // is the failure of the whole.
-    dealt_with = std::any_of(at->waits.begin(), at->waits.end(), [&](const auto& wait) {
-      return wait->precedes_its_dispatch() && wait->bound == why.message;
-    });
-    for (std::size_t i = 0; i < at->waits.size();) {
-      const auto& bound = at->waits[i]->bound;
-      bool concerned = bound == why.message || (!dealt_with && (bound.empty() || bound == root));
-      if (concerned) {
-        at->nobody_asks = at->nobody_asks || at->waits[i]->private_conversation;
-        ended.emplace_back(unfile(in, *at, i), raw_answer{why}, true);
-      } else {
-        ++i;
-      }
-    }
-    if (auto* dispatch = at->find(dealt_with ? why.message : root)) {
-      if (dispatch->id == why.message && dispatch->running != 0)
-        --dispatch->running;
-      if (!dispatch->why)
-        dispatch->why = std::make_unique<failure>(std::move(why));
-    }
-    settle(in, *at, now);
-  }
-  tell(ended);
-  return dealt_with;
-}
-
-void conversations::unsent(correlation_id correlation, failure why, steady_time now) {
-  endings ended;
-  {
-    auto& in = shard_of(correlation);
-    std::lock_guard lock{in.mutex};
-    auto* at = in.find(correlation);
-    if (!at)
-      return;
-    for (std::size_t i = 0; i < at->waits.size();) {
-      if (at->waits[i]->bound == why.message)
-        ended.emplace_back(unfile(in, *at, i), raw_answer{why}, true);
-      else
-        ++i;
-    }
-    settle(in, *at, now);
-  }
-  tell(ended);
-}
-
-steady_time conversations::expire(steady_time now) {
-  armed_.store(steady_time::max().time_since_epoch().count(), std::memory_order_relaxed);
-  auto next = steady_time::max();
-  for (std::size_t i = 0; i < shard_count_; ++i) {
-    endings ended;
-    auto& in = shards_[i];
-    {
-      std::lock_guard lock{in.mutex};
-      while (!in.by_deadline.empty() && in.by_deadline.begin()->deadline <= now) {
-        auto& late = *in.by_deadline.begin();
-        auto& at = *in.find(late.correlation);
-        auto index = static_cast<std::size_t>(
-            std::find_if(at.waits.begin(), at.waits.end(),
-                         [&](const auto& wait) { return wait.get() == &late; }) -
-            at.waits.begin());
-        auto wait = unfile(in, at, index);
-        constexpr std::size_t max_timed_out = 16;
-        for (const auto* type : wait->types) {
-          if (at.timed_out.size() < max_timed_out)
-            at.timed_out.push_back(type);
-        }
-        auto why = timeout_failure(*wait);
-        ended.emplace_back(std::move(wait), raw_answer{std::move(why)}, true);
-        settle(in, at, now);
-      }
-      if (auto oldest = in.forget_answered_by(now - limits_.keep))
-        next = std::min(next, *oldest + limits_.keep);
-      if (!in.by_deadline.empty())
-        next = std::min(next, in.by_deadline.begin()->deadline);
-    }
-    tell(ended);
-  }
-  if (next != steady_time::max()) {
-    auto wanted = next.time_since_epoch().count();
-    auto armed = armed_.load(std::memory_order_relaxed);
-    while (wanted < armed &&
-           !armed_.compare_exchange_weak(armed, wanted, std::memory_order_relaxed)) {
-    }
-  }
-  return next;
-}
-
-void conversations::stop() {
-  stopped_.store(true, std::memory_order_relaxed);
-  for (std::size_t i = 0; i < shard_count_; ++i) {
-    endings ended;
-    {
-      auto& in = shards_[i];
-      std::lock_guard lock{in.mutex};
-      while (!in.alone.empty())
-        static_cast<void>(in.obtain(in.alone.begin()->first));
-      for (auto& [id, at] : in.slots) {
-        while (!at->waits.empty())
-          ended.emplace_back(unfile(in, *at, at->waits.size() - 1), raw_answer{stopped_failure()},
-                             true);
-      }
-    }
-    tell(ended);
-  }
 }
 
 }  // namespace microlith::internal

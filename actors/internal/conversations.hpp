@@ -11,13 +11,12 @@
 //   - a wait for a conversation that has made room for others ends as `forgotten`.
 // Any thread may call anything. Completions run on the calling thread, outside of all locks.
 
-#include <microlith/actors/internal/raw_answer.hpp>
+#include <microlith/actors/internal/brief_mutex.hpp>
+#include <microlith/actors/internal/pending_wait.hpp>
 #include <microlith/actors/statistics.hpp>
-#include <microlith/messages/recycled.hpp>
 
 #include <boost/container/small_vector.hpp>
 #include <boost/intrusive/list.hpp>
-#include <boost/intrusive/set.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include <array>
@@ -37,36 +36,6 @@ struct conversation_limits {
   std::size_t max_kept_messages = 64;       ///< of one conversation; past it, and past as many
                                             ///< dispatches, the newest are not kept
   std::chrono::milliseconds keep{10'000};   ///< how long an answered slot is kept
-};
-
-/// A wait that has been filed. The table owns it until it ends.
-class pending_wait : public boost::intrusive::set_base_hook<> {
- public:
-  virtual ~pending_wait() = default;
-  static void* operator new(std::size_t bytes) { return take_recycled(bytes); }
-  static void operator delete(void* memory, std::size_t bytes) { give_recycled(memory, bytes); }
-
-  /// Called once, with the wait itself. Must neither block nor throw.
-  virtual void complete(raw_answer&& answer, std::unique_ptr<pending_wait> self) = 0;
-
-  correlation_id correlation;
-  message_id bound;               ///< the dispatch that it is about; empty: any of the conversation
-  bool bound_to_root = false;     ///< `bound` came from outside: what descends from it says so
-  std::uint16_t bound_depth = 0;  ///< of `bound`, where a handler dispatched it
-  boost::container::small_vector<const message_type*, 2> types;
-  bool takes_accepted = false;  ///< ends when the dispatch ended well without an awaited message
-  bool private_conversation = false;  ///< nobody else can know the correlation id: release the slot
-  steady_time deadline = steady_time::max();
-  std::chrono::milliseconds limit{0};  ///< for the text of the timeout
-
-  [[nodiscard]] bool takes(const envelope& message) const;
-
-  /// Filed by a handler together with its dispatch: nothing that has passed can be its answer.
-  [[nodiscard]] bool precedes_its_dispatch() const { return !bound.empty() && !bound_to_root; }
-
-  friend bool operator<(const pending_wait& a, const pending_wait& b) {
-    return a.deadline < b.deadline;
-  }
 };
 
 /// A dispatch that begins, or continues, a conversation.
@@ -154,6 +123,12 @@ class conversations {
   [[nodiscard]] shard& shard_of(correlation_id id);
   std::pair<slot&, opening> open_slot(shard& in, correlation_id correlation,
                                       opened_dispatch dispatch);
+  std::optional<raw_answer> recall(std::unique_lock<brief_mutex>& lock, std::uint64_t position,
+                                   const pending_wait& wait);
+  /// How a wait ends that need not be filed for it.
+  std::optional<raw_answer> known_end(const shard& in, const slot* at, bool is_new,
+                                      const pending_wait& wait, steady_time now);
+  void file(shard& in, slot* at, bool is_new, std::unique_ptr<pending_wait> wait, steady_time now);
   void pass_slot(shard& in, slot& at, const envelope& message, endings& ended,
                  std::vector<envelope>& late);
   void finish_slot(shard& in, slot& at, message_id id, accepted how, endings& ended);
