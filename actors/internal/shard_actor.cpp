@@ -66,9 +66,16 @@ void begin_prepare(shard_self self, instance& of, pending_command&& command) {
   caf::anon_send(state.node->actors().workshop, std::move(job));
 }
 
-// Decides a command on the state as it is, and hands what was decided to the writer.
-void decide_now(shard_self self, instance& of, pending_command&& command) {
-  auto& state = self->state;
+// Events of the decider's own stream that a command has caused.
+struct own_events {
+  std::uint64_t count = 0;
+  message_id last;
+};
+
+// Lets the decider decide, and the state move on, before anything leaves: an `evolve` that throws
+// leaves nothing behind. Empty: the command has ended badly.
+std::optional<own_events> decide_and_evolve(shard_state& state, instance& of,
+                                            const pending_command& command, append_job& job) {
   auto& node = state.node->actors();
   const auto& message = command.message;
   const auto* how = state.decider->find(message.type());
@@ -78,10 +85,6 @@ void decide_now(shard_self self, instance& of, pending_command&& command) {
                      .correlation = message.head().correlation};
   auto& decided = state.decided;
   decided.clear();
-  auto made = std::make_unique<append_job>();
-  auto& job = *made;
-  std::uint64_t own_events = 0;
-  message_id last_own_event;
   bool evolving = false;
   try {
     handler_scope scope;
@@ -95,19 +98,20 @@ void decide_now(shard_self self, instance& of, pending_command&& command) {
     failure why;
     if (!sort_outgoing(node, decided, job, why)) {
       node.failed(message, std::move(why));
-      return;
+      return std::nullopt;
     }
-    // Evolved before anything leaves, so that an `evolve` that throws leaves nothing behind.
+    own_events own;
     for (const auto& event : job.request.events) {
       if (event.stream != of.stream)
         continue;
       evolving = true;
-      ++own_events;
-      last_own_event = event.message.head().id;
+      ++own.count;
+      own.last = event.message.head().id;
       if (auto at = state.decider->evolve.find(&event.message.type());
           at != state.decider->evolve.end())
         at->second(of.state.get(), event.message.body());
     }
+    return own;
   } catch (...) {
     node.counters.handler_exceptions.fetch_add(1, std::memory_order_relaxed);
     auto why = handler_threw(message, state.decider->component, current_exception_text());
@@ -117,32 +121,49 @@ void decide_now(shard_self self, instance& of, pending_command&& command) {
       of.broken = !of.unconfirmed.empty();
     }
     node.failed(message, std::move(why));
+    return std::nullopt;
+  }
+}
+
+// A command that caused nothing need not see the writer, but where it was carried out before: then
+// the writer answers with what it caused then.
+bool end_without_events(shard_state& state, const envelope& command) {
+  auto& node = state.node->actors();
+  auto before = node.journal->append_of(command.head().id);
+  if (before && *before)
+    return false;
+  node.finished(command, {});
+  return true;
+}
+
+// Decides a command on the state as it is, and hands what was decided to the writer.
+void decide_now(shard_self self, instance& of, pending_command&& command) {
+  auto& state = self->state;
+  auto made = std::make_unique<append_job>();
+  auto& job = *made;
+  auto own = decide_and_evolve(state, of, command, job);
+  if (!own)
     return;
-  }
+  bool has_events = !job.request.events.empty();
   bool built_on_pending = !of.last_append.empty();
-  if (job.request.events.empty() && job.rejections.empty() && !built_on_pending) {
-    auto before = node.journal->append_of(message.head().id);
-    if (!before || !*before) {
-      node.finished(message, {});
-      return;
-    }
-    // Carried out before: the writer answers with what it caused then.
-  }
-  if (!job.request.events.empty() || built_on_pending)
+  if (!has_events && job.rejections.empty() && !built_on_pending &&
+      end_without_events(state, command.message))
+    return;
+  if (has_events || built_on_pending)
     job.request.checks.push_back({.stream = of.stream,
                                   .expected = expected_version::exactly(of.version),
                                   .built_on = of.last_append});
-  if (!job.request.events.empty())
-    job.request.id = message.head().id;
-  job.cause = message;
+  if (has_events)
+    job.request.id = command.message.head().id;
+  job.cause = command.message;
   job.ends_cause = true;
   job.report_to = state.report_to.get();
-  if (own_events != 0) {
+  if (own->count != 0) {
     auto every = state.snapshots() != nullptr ? state.decider->options.snapshot_every : 0;
-    bool due = every != 0 && of.version / every != (of.version + own_events) / every;
-    of.version += own_events;
-    of.last_append = message.head().id;
-    command.state_after = due ? take_snapshot(state, of, last_own_event) : nullptr;
+    bool due = every != 0 && of.version / every != (of.version + own->count) / every;
+    of.version += own->count;
+    of.last_append = command.message.head().id;
+    command.state_after = due ? take_snapshot(state, of, own->last) : nullptr;
   }
   of.unconfirmed.push_back(std::move(command));
   state.reports_due.push_back(&of);
