@@ -267,12 +267,23 @@ template <class State, command_message... Commands>
       mp_unique<mp_append<mp_list<>, typename internal::decision_messages<
                                          internal::decision_type<State, Commands>>::type...>>;
   mp_for_each<mp_transform<std::type_identity, produced>>([&]<class E>(std::type_identity<E>) {
+    static_assert(
+        !event_message<E> || std::is_empty_v<State> || internal::belongs_to_stream<E> ||
+            internal::evolves_with<State, E>,
+        "an event that `decide` returns is forgotten: it needs `State evolve(State, const "
+        "Event&)`, in the namespace of state or event; one that changes nothing returns "
+        "the state as it is");
     definition->publishes.push_back(&type_of<E>());
     internal::add_evolve<State, E>(*definition);
   });
   if constexpr (internal::names_events<State>) {
     mp_for_each<mp_transform<std::type_identity, mp_rename<typename State::events, mp_list>>>(
-        [&]<class E>(std::type_identity<E>) { internal::add_evolve<State, E>(*definition); });
+        [&]<class E>(std::type_identity<E>) {
+          static_assert(internal::evolves_with<State, E>,
+                        "`State::events` names an event that has no `State evolve(State, const "
+                        "Event&)`, in the namespace of state or event");
+          internal::add_evolve<State, E>(*definition);
+        });
   }
   using own = mp_any_of_q<produced, mp_bind_front<internal::evolves, State>>;
   static_assert(std::is_empty_v<State> || own::value || internal::names_events<State>,
