@@ -10,6 +10,7 @@
 #include <microlith/messages/identity.hpp>
 #include <microlith/messages/message.hpp>
 
+#include <boost/describe/bases.hpp>
 #include <boost/describe/class.hpp>
 #include <boost/describe/enum.hpp>
 #include <boost/describe/enumerators.hpp>
@@ -26,6 +27,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace microlith {
@@ -165,6 +167,41 @@ template <class T>
 using fields_of = boost::describe::describe_members<T, boost::describe::mod_public |
                                                            boost::describe::mod_inherited>;
 
+// Stands for a value of any field's type where nothing is evaluated.
+struct any_value {
+  template <class T>
+  operator T() const;  // NOLINT: to be converted is what it is for
+};
+template <std::size_t>
+using one_of_many = any_value;
+
+template <class T, std::size_t... Numbers>
+consteval bool holds_as_many(std::index_sequence<Numbers...>) {
+  return requires {
+    T{one_of_many<Numbers>{}...};
+  };
+}
+
+// Whether an aggregate takes more values in braces than it has described fields. Of what is no
+// aggregate, or has described bases, nobody can tell.
+template <class T>
+consteval bool leaves_a_field_out() {
+  using fields = fields_of<T>;
+  using bases = boost::describe::describe_bases<T, boost::describe::mod_any_access>;
+  if constexpr (std::is_aggregate_v<T> && boost::mp11::mp_empty<bases>::value)
+    return holds_as_many<T>(std::make_index_sequence<boost::mp11::mp_size<fields>::value + 1>{});
+  else
+    return false;
+}
+
+// A class of its own, so that a struct is reported once.
+template <class T>
+struct described_whole {
+  static_assert(!leaves_a_field_out<T>(),
+                "BOOST_DESCRIBE_STRUCT leaves a field of this struct out: it would be neither "
+                "stored nor sent, so list it, or keep it elsewhere");
+};
+
 template <template <class...> class List, class... Fields, class Function>
 constexpr bool all_in(List<Fields...>*, Function&& function) {
   return (function(Fields{}) && ...);
@@ -187,6 +224,7 @@ inline constexpr shape shape_of = internal::shape_check<T>::value;
 /// `field.name` is the name, `field.pointer` the pointer to the member.
 template <described T, class Function>
 constexpr bool all_fields(Function&& function) {
+  static_cast<void>(sizeof(internal::described_whole<T>));
   return internal::all_in(static_cast<internal::fields_of<T>*>(nullptr), function);
 }
 
