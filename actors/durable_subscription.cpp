@@ -6,10 +6,7 @@
 namespace microlith {
 
 durable_subscription::durable_subscription(std::string name, durable_options options)
-    : name_{std::move(name)}, options_{options} {
-  assert(!name_.empty() && name_.find('/') == std::string::npos && name_.front() != '.' &&
-         "a durable subscription's name is a folder's name");
-}
+    : name_{std::move(name)}, options_{options} {}
 
 void durable_subscription::add(internal::durable_handler handler) {
   assert(std::none_of(handlers_.begin(), handlers_.end(),

@@ -15,10 +15,7 @@ conversation_facts event_info::facts() const {
 }
 
 projection::projection(std::string name, std::uint16_t version)
-    : name_{std::move(name)}, version_{version} {
-  assert(!name_.empty() && name_.find('/') == std::string::npos && name_.front() != '.' &&
-         "a projection's name is a folder's name");
-}
+    : name_{std::move(name)}, version_{version} {}
 
 void projection::add_table(std::string_view name, std::string key, std::uint64_t row_fingerprint) {
   assert(std::none_of(tables_.begin(), tables_.end(),

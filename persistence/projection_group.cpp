@@ -7,10 +7,7 @@
 
 namespace microlith {
 
-projection_group::projection_group(std::string name) : name_{std::move(name)} {
-  assert(!name_.empty() && name_.find('/') == std::string::npos && name_.front() != '.' &&
-         "a group's name is a folder's name");
-}
+projection_group::projection_group(std::string name) : name_{std::move(name)} {}
 
 projection_group::projection_group(projection alone) : name_{alone.name()} {
   members_.push_back(std::move(alone));

@@ -3,6 +3,7 @@
 #include <microlith/persistence/internal/page_applier.hpp>
 #include <microlith/persistence/internal/projection_tables.hpp>
 #include <microlith/persistence/projection_store.hpp>
+#include <microlith/persistence/stored_name.hpp>
 
 #include <atomic>
 #include <mutex>
@@ -283,6 +284,9 @@ class projection_store::state {
 
 result<std::unique_ptr<projection_store>, storage_error> projection_store::open(
     projection_group definition, projection_options options, const journal& source) {
+  if (!is_stored_name(definition.name()))
+    return storage_error{storage_error_kind::unusable,
+                         bad_stored_name("a projection", definition.name())};
   auto directory = options.directory / "projections" / definition.name();
   auto opened =
       internal::open_derived(directory, "the projection", [&]() -> std::unique_ptr<state> {

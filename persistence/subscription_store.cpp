@@ -1,6 +1,7 @@
 #include <microlith/persistence/internal/held_events.hpp>
 #include <microlith/persistence/internal/opening_check.hpp>
 #include <microlith/persistence/internal/stored_format.hpp>
+#include <microlith/persistence/stored_name.hpp>
 #include <microlith/persistence/subscription_store.hpp>
 
 #include <algorithm>
@@ -231,6 +232,9 @@ class subscription_store::state {
 
 result<std::unique_ptr<subscription_store>, storage_error> subscription_store::open(
     const std::string& name, subscription_options options, const journal& source) {
+  if (!is_stored_name(name))
+    return storage_error{storage_error_kind::unusable,
+                         bad_stored_name("a durable subscription", name)};
   auto directory = options.directory / "subscriptions" / name;
   auto refuse = [&](storage_error_kind kind, const std::string& why) {
     return storage_error{kind,

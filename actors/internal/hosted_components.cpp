@@ -1,6 +1,7 @@
 #include <microlith/actors/internal/actors_part.hpp>
 #include <microlith/actors/internal/cluster/cluster_start.hpp>
 #include <microlith/actors/internal/hosted_components.hpp>
+#include <microlith/persistence/stored_name.hpp>
 
 #include <algorithm>
 
@@ -39,6 +40,8 @@ result<void, failure> learn_types(runtime::actors_part& part, const component& o
 
 result<void, failure> hosted_components::open(hosted& at, const component& of) {
   auto& part = node_.actors();
+  if (!is_stored_name(of.name()))
+    return cannot_host(bad_stored_name("a component", of.name()));
   if (auto learned = learn_types(part, of); !learned)
     return learned;
   for (const auto& definition : of.projections()) {

@@ -1,6 +1,7 @@
 #include <microlith/persistence/internal/inline_rows.hpp>
 #include <microlith/persistence/internal/projection_layout.hpp>
 #include <microlith/persistence/internal/skipped_layout.hpp>
+#include <microlith/persistence/stored_name.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -20,6 +21,8 @@ result<unsigned, std::string> inline_tables_of(const std::vector<projection_grou
     return 0U;
   std::size_t tables = 1;
   for (const auto& definition : definitions) {
+    if (!is_stored_name(definition.name()))
+      return bad_stored_name("a projection", definition.name());
     ++tables;
     for (const auto& member : definition.members())
       tables += member.tables().size();

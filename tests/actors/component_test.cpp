@@ -63,6 +63,14 @@ BOOST_AUTO_TEST_CASE(a_description_as_a_graph_has_the_messages_between_the_compo
     BOOST_TEST(holds(text, edge), "missing: " << edge << " in\n" << text);
 }
 
+BOOST_AUTO_TEST_CASE(a_component_without_a_proper_name_is_refused) {
+  for (const char* name : {"", "../x", "two words"}) {
+    auto started = node::start({}, {microlith::component{name}});
+    BOOST_REQUIRE(!started);
+    BOOST_TEST(holds(started.error().text, "a component cannot be called"), started.error().text);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(one_component_may_be_hosted_by_several_nodes) {
   auto hosted = everything();
   running_node first{{hosted}};
