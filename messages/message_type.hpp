@@ -87,6 +87,8 @@ template <any_message T>
   static_cast<void>(&internal::in_program<T, internal::belongs_to_stream<T>>::value);
   static_assert(!(event_message<T> && holds_secret<T>),
                 "an event is journaled: it cannot hold a secret");
+  static_assert(!(event_message<T> && internal::has_wrong_stream_of<T>),
+                "`stream_of(const Event&)` returns a microlith::stream_id");
   static const message_type type{
       .name = wire_name<T>,
       .kind = T::message::kind,

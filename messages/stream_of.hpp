@@ -39,6 +39,12 @@ concept has_stream_of = requires(const E& event) {
   { stream_of(event) } -> std::convertible_to<stream_id>;
 };
 
+/// Of another type than a stream's id: meant, and not followed.
+template <class E>
+concept has_wrong_stream_of = !has_stream_of<E> && requires(const E& event) {
+  stream_of(event);
+};
+
 template <class T>
 concept belongs_to_stream = event_message<T> && has_stream_of<T>;
 
