@@ -9,6 +9,7 @@
 #include <microlith/persistence/internal/page_file.hpp>
 #include <microlith/persistence/internal/page_guard.hpp>
 #include <microlith/persistence/internal/page_layout.hpp>
+#include <microlith/persistence/internal/tree_page.hpp>
 #include <microlith/persistence/memory_journal.hpp>
 #include <microlith/persistence/snapshot_store.hpp>
 #include <microlith/persistence/subscription_store.hpp>
@@ -19,6 +20,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,6 +58,38 @@ std::uint64_t middle_leaf(const fs::path& file, std::string_view table) {
   return page;
 }
 
+std::size_t entries_of(std::string& content, std::uint64_t page) {
+  return (short_at(content, page * page_bytes + layout::bounds_at) - layout::head_bytes) / 2U;
+}
+
+std::span<const std::byte> key_at(std::string& content, std::uint64_t page, std::size_t index) {
+  auto at = entry_at(content, page, index);
+  return std::as_bytes(
+      std::span{&content[at + layout::node_head_bytes], short_at(content, at + 6)});
+}
+
+/// Whole, with its own number, of such entries as it had, and of keys that are looked for
+/// elsewhere.
+void put_another_leaf(std::string& content, std::uint64_t page) {
+  auto entries = entries_of(content, page);
+  for (std::uint64_t other = 2; other < content.size() / page_bytes; ++other) {
+    if (short_at(content, other * page_bytes + layout::flags_at) != layout::leaf_page ||
+        entries_of(content, other) < entries / 2 || entries_of(content, other) > entries * 2 ||
+        key_at(content, other, 0).size() != key_at(content, page, 0).size())
+      continue;
+    auto last = entries_of(content, other) - 1;
+    if (internal::compare_keys(key_at(content, other, 0), key_at(content, page, entries - 1)) <=
+            0 &&
+        internal::compare_keys(key_at(content, other, last), key_at(content, page, 0)) >= 0)
+      continue;
+    constexpr auto number_bytes = sizeof(std::uint64_t);
+    std::memcpy(&content[page * page_bytes + number_bytes],
+                &content[other * page_bytes + number_bytes], page_bytes - number_bytes);
+    return;
+  }
+  BOOST_FAIL("there is no other leaf");
+}
+
 struct damage {
   const char* what;
   std::function<void(std::string& content, std::uint64_t page)> inflict;
@@ -82,6 +116,7 @@ const std::vector<damage>& damages() {
       {"duplicates", [](auto& c, auto page) { short_at(c, entry_at(c, page, 1) + 4) = 0x04; }},
       {"a long value that is nowhere",
        [](auto& c, auto page) { short_at(c, entry_at(c, page, 1) + 4) = 0x01; }},
+      {"another leaf", put_another_leaf},
       {"zeros", [](auto& c, auto page) { std::memset(&c[page * page_bytes], 0, page_bytes); }},
       {"noise", [](auto& c, auto page) { std::memset(&c[page * page_bytes], 0xA5, page_bytes); }},
   };
