@@ -231,4 +231,25 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_encoded_for_the_journal_of_another_node_is_n
   BOOST_TEST(nodes.open_ends() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(an_event_that_the_node_with_the_journal_does_not_know_passes_by) {
+  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {}}, {"c", {}}}};
+  auto& a = nodes.start("a");
+  auto& b = nodes.start("b");
+  auto& c = nodes.start("c");
+  auto painter =
+      b.commands()
+          .subscribe<paint>([](const paint& p, context& ctx) { ctx.dispatch(painted{p.with}); })
+          .value();
+  std::vector<shade> heard;
+  auto listens = c.events().subscribe<painted>([&](const painted& e) { heard.push_back(e.with); });
+  nodes.run();
+  auto done = c.commands().dispatch_and_wait<painted>(paint{shade::dark});
+  BOOST_TEST((answered<painted>(done).with == shade::dark));
+  nodes.run();
+  BOOST_TEST((heard == std::vector{shade::dark}));
+  BOOST_TEST(a.journal().last_position() == 1U);
+  BOOST_TEST(a.journal().types().size() == 1U);
+  BOOST_TEST(nodes.open_ends() == 0U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
