@@ -74,6 +74,17 @@ struct journal {
     check(mdb_txn_commit(txn), "commit");
   }
   ~journal() { mdb_env_close(env); }
+
+  /// One record, one synced commit: what nothing durable can be faster than.
+  void commit_one(std::string_view record) {
+    MDB_txn* txn = nullptr;
+    check(mdb_txn_begin(env, nullptr, 0, &txn), "begin");
+    ++position;
+    MDB_val key{sizeof position, &position};
+    MDB_val value{record.size(), const_cast<char*>(record.data())};
+    check(mdb_put(txn, events, &key, &value, MDB_APPEND), "put");
+    check(mdb_txn_commit(txn), "commit");
+  }
 };
 
 inline void encode(std::string& out, const envelope& e) {

@@ -125,6 +125,64 @@ class load {
   std::condition_variable finished_;
 };
 
+void raw_commit(benchmark::State& state) {
+  auto total = commands_for(1);
+  const std::string record(250, 'x');  // as many bytes as ours has
+  bare::journal store{scratch()};
+  for (auto _ : state) {
+    std::vector<double> latency_us;
+    auto start = steady::now();
+    for (std::uint64_t i = 0; i < total; ++i) {
+      auto begun = steady::now();
+      store.commit_one(record);
+      std::chrono::duration<double, std::micro> took = steady::now() - begun;
+      latency_us.push_back(took.count());
+    }
+    std::chrono::duration<double> took = steady::now() - start;
+    state.SetIterationTime(took.count());
+    report(state, latency_us, total, took.count());
+  }
+}
+
+microlith::component handler() {
+  microlith::component users{"bench.users"};
+  users.serves<samples::register_user>(
+      [](const samples::register_user& c, microlith::context& ctx) {
+        ctx.dispatch(samples::registered{c.email, c.password_hash, c.role});
+      });
+  users.publishes<samples::registered>();
+  return users;
+}
+
+// A thread that sleeps until its answer is there, and is woken for it.
+void microlith_blocking_caller(benchmark::State& state) {
+  std::filesystem::remove_all(scratch());
+  auto node = microlith::node::start({.data = scratch(), .threads = 2}, {handler()});
+  if (!node) {
+    state.SkipWithError(node.error().text.c_str());
+    return;
+  }
+  auto commands = node->commands();
+  auto total = commands_for(1);
+  for (auto _ : state) {
+    std::vector<double> latency_us;
+    auto start = steady::now();
+    for (std::uint64_t i = 0; i < total; ++i) {
+      auto begun = steady::now();
+      auto answer = commands.dispatch_and_wait<samples::registered>(samples::make_command(i), 30s);
+      std::chrono::duration<double, std::micro> took = steady::now() - begun;
+      latency_us.push_back(took.count());
+      if (answer.failed())
+        state.SkipWithError("a command failed");
+    }
+    std::chrono::duration<double> took = steady::now() - start;
+    state.SetIterationTime(took.count());
+    report(state, latency_us, total, took.count());
+  }
+  node->stop();
+  std::filesystem::remove_all(scratch());
+}
+
 void run_ours(benchmark::State& state, std::vector<microlith::component> components,
               const std::string& projection = {}) {
   std::filesystem::remove_all(scratch());
@@ -151,13 +209,7 @@ void run_ours(benchmark::State& state, std::vector<microlith::component> compone
 }
 
 void microlith_handler(benchmark::State& state) {
-  microlith::component users{"bench.users"};
-  users.serves<samples::register_user>(
-      [](const samples::register_user& c, microlith::context& ctx) {
-        ctx.dispatch(samples::registered{c.email, c.password_hash, c.role});
-      });
-  users.publishes<samples::registered>();
-  run_ours(state, {users});
+  run_ours(state, {handler()});
 }
 
 void microlith_decider(benchmark::State& state) {
@@ -176,12 +228,7 @@ constexpr microlith::table<std::string, user_row> users_table{"users"};
 
 // The projection has to keep up: what it has not reached when the last command is answered counts.
 void microlith_handler_and_projection(benchmark::State& state) {
-  microlith::component users{"bench.users"};
-  users.serves<samples::register_user>(
-      [](const samples::register_user& c, microlith::context& ctx) {
-        ctx.dispatch(samples::registered{c.email, c.password_hash, c.role});
-      });
-  users.publishes<samples::registered>();
+  auto users = handler();
   microlith::projection rows{"bench.users", 1};
   rows.keeps(users_table);
   rows.on<samples::registered>([](const samples::registered& e, const microlith::event_info&,
@@ -198,6 +245,12 @@ void sizes(benchmark::internal::Benchmark* b) {
   b->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
 }
 
+void one(benchmark::internal::Benchmark* b) {
+  b->Arg(1)->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
+}
+
+BENCHMARK(raw_commit)->Apply(one);
+BENCHMARK(microlith_blocking_caller)->Apply(one);
 BENCHMARK(bare_pipeline)->Apply(sizes);
 BENCHMARK(microlith_handler)->Apply(sizes);
 BENCHMARK(microlith_handler_and_projection)->Apply(sizes);
