@@ -1,4 +1,4 @@
-# cmake -D WAY= -D TREE= -D BUILD= -D GENERATOR= -D COMPILER= -D LAUNCHER= -D SANITIZE= -D SCRATCH= \
+# cmake -D WAY= -D TREE= -D BUILD= -D GENERATOR= -D COMPILER= -D LAUNCHER= -D SCRATCH= \
 #   -P build_consumer.cmake
 #
 # Builds the project consumer/ against an installed copy (WAY=installed) or against the tree itself
@@ -28,13 +28,7 @@ if(WAY STREQUAL "installed")
   # What is installed was decided when the tree was configured; headers may have changed since.
   run("${CMAKE_COMMAND}" "${BUILD}")
   run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${prefix}")
-  list(APPEND options -D "CMAKE_PREFIX_PATH=${prefix}")
-  if(SANITIZE)
-    list(APPEND options -D "CMAKE_CXX_FLAGS=-fsanitize=${SANITIZE}")
-  else()
-    # Once is enough: whether a header compiles alone does not depend on sanitizers.
-    list(APPEND options -D "MICROLITH_HEADERS=${prefix}/include")
-  endif()
+  list(APPEND options -D "CMAKE_PREFIX_PATH=${prefix}" -D "MICROLITH_HEADERS=${prefix}/include")
 else()
   # Kept from one run to the next: nothing but what has changed is compiled again.
   list(APPEND options -D "MICROLITH_TREE=${TREE}")
