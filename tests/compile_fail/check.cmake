@@ -1,10 +1,13 @@
-# cmake -D COMPILER= -D INCLUDES= -D FILE= -P check.cmake
+# cmake -D COMPILER= -D INCLUDES= -D FILE= [-D PRECOMPILED=] -P check.cmake
 #
 # FILE must compile with -DALLOWED, must not without, and the errors must match its `// expect:`.
 cmake_minimum_required(VERSION 3.25)
 
 list(TRANSFORM INCLUDES PREPEND "-I")
 set(compile "${COMPILER}" -std=c++20 -fsyntax-only ${INCLUDES})
+if(PRECOMPILED)
+  list(APPEND compile -include "${PRECOMPILED}")
+endif()
 
 file(STRINGS "${FILE}" expectation REGEX "^// expect: ")
 list(LENGTH expectation count)
