@@ -24,14 +24,12 @@ cluster::cluster(runtime& node, cluster_setup setup, hosted_components& hosted)
     : runtime_{node},
       setup_{std::move(setup)},
       hosted_{&hosted},
-      places_{placement_of(setup_.file)} {
+      places_{placement_of(setup_.file)},
+      placed_{*this, node, setup_.node, setup_.components, places_, hosted} {
   journal_node_ = setup_.file.host_of(journal_component)->name;
-  for (const auto& name : setup_.components)
-    parts_.emplace(name, std::make_unique<component_part>(name));
   for (const auto& [type, component] : setup_.served_types) {
-    if (auto part = parts_.find(component); part != parts_.end())
-      gates_.emplace(type, type->kind == message_kind::command ? &part->second->commands
-                                                               : &part->second->queries);
+    if (auto* part = placed_.find(component))
+      gates_.emplace(type, type->kind == message_kind::command ? &part->commands : &part->queries);
   }
   if (has_journal())
     mover_ = std::make_unique<mover>(static_cast<move_actions&>(*this), setup_.file);
@@ -68,7 +66,7 @@ void cluster::start(std::unique_ptr<links> links, std::function<cluster_status()
     reader_ = spawn_executor(runtime_);
   links_->start(*this);
   if (has_journal())
-    on_keeper([this] { settle_places(); });
+    on_keeper([this] { placed_.settle(); });
 }
 
 void cluster::announce_stop() {
@@ -105,12 +103,11 @@ cluster_status cluster::status() const {
   cluster_status all;
   all.node = setup_.node;
   all.journal_node = journal_node_;
-  all.hosts = placed_on(setup_.node);
-  all.waiting = waiting();
+  all.hosts = places_.on(setup_.node);
+  all.waiting = placed_.waiting();
   for (const auto& [component, at] : places())
     all.places.push_back({component, at.node, at.epoch});
-  for (const auto& [name, part] : parts_)
-    all.held += part->commands.held() + part->queries.held();
+  all.held = placed_.held();
   all.appending = appending();
   auto own = own_routes();
   all.serves = std::move(own.serves);
@@ -292,15 +289,11 @@ void cluster::lost(const std::string& name, const std::string& why) {
     return;
   rebuild_routing();
   on_keeper([this, name] {
-    if (mover_) {
+    if (mover_)
       mover_->lost(name);
-    } else if (name == journal_node_) {
-      // Its move is off, or done: it says which when it is back.
-      preparing_.clear();
-      for (const auto& [component, part] : parts_)
-        opens(*part);
-    }
-    open_gates();
+    else if (name == journal_node_)
+      placed_.lost_mover();
+    placed_.open_gates();
   });
   runtime_.actors().log(log_level::warning, "node " + name + " is gone: " + why);
   std::vector<envelope> unanswered;

@@ -13,12 +13,14 @@
 // a thread of the links.
 
 #include <microlith/actors/cluster_status.hpp>
-#include <microlith/actors/internal/cluster/cluster_wiring.hpp>
-#include <microlith/actors/internal/cluster/component_gate.hpp>
+#include <microlith/actors/internal/cluster/cluster_setup.hpp>
 #include <microlith/actors/internal/cluster/executor_actor.hpp>
+#include <microlith/actors/internal/cluster/known_places.hpp>
 #include <microlith/actors/internal/cluster/mover.hpp>
 #include <microlith/actors/internal/cluster/peer.hpp>
+#include <microlith/actors/internal/cluster/placed_components.hpp>
 #include <microlith/actors/internal/cluster/remote_journal.hpp>
+#include <microlith/actors/internal/cluster/written_move.hpp>
 #include <microlith/actors/internal/link.hpp>
 #include <microlith/actors/internal/work.hpp>
 #include <microlith/actors/statistics.hpp>
@@ -47,18 +49,10 @@ inline constexpr std::chrono::seconds journal_read_limit{5};
 /// How often what could not leave is tried again.
 inline constexpr std::chrono::milliseconds backlog_retry{10};
 
-struct cluster_setup {
-  cluster_file file;
-  std::string node;
-  /// The component that serves a type, of all components of the program.
-  std::map<std::string, std::string, std::less<>> served_by;
-  std::vector<std::pair<const message_type*, std::string>> served_types;  ///< and its component
-  std::vector<std::string> components;     ///< of the program, that nodes begin and end
-  std::shared_ptr<cluster_wiring> wiring;  ///< in tests
-  bool insecure = false;                   ///< links without TLS beyond loopback were asked for
-};
-
-class cluster final : public link_events, public remote_reader, private move_actions {
+class cluster final : public link_events,
+                      public remote_reader,
+                      private move_actions,
+                      private placed_actions {
  public:
   cluster(runtime& node, cluster_setup setup, hosted_components& hosted);
   ~cluster() override;
@@ -69,13 +63,15 @@ class cluster final : public link_events, public remote_reader, private move_act
   /// Whether a component has its place here.
   [[nodiscard]] bool hosts(std::string_view component) const;
   /// In which one that is here was begun.
-  [[nodiscard]] std::uint64_t epoch_of(std::string_view component) const;
+  [[nodiscard]] std::uint64_t epoch_of(std::string_view component) const {
+    return placed_.epoch_of(component);
+  }
   [[nodiscard]] cluster_wiring* wiring() const { return setup_.wiring.get(); }
   [[nodiscard]] std::unique_ptr<journal> make_journal();
 
   /// Where the journal is here: reads where components run, and begins those that run here.
   [[nodiscard]] result<void, storage_error> read_places();
-  [[nodiscard]] result<void, failure> begin_here();
+  [[nodiscard]] result<void, failure> begin_here() { return placed_.begin_all(); }
 
   /// Listens and dials. `describe` says how this node is.
   void start(std::unique_ptr<links> links, std::function<cluster_status()> describe);
@@ -128,7 +124,7 @@ class cluster final : public link_events, public remote_reader, private move_act
   void ring(std::uint64_t position);
 
   /// What this node serves or listens to has changed.
-  void routes_changed();
+  void routes_changed() override;
 
   [[nodiscard]] std::size_t forwarded() const {
     return forwarded_count_.load(std::memory_order_acquire);
@@ -181,55 +177,34 @@ class cluster final : public link_events, public remote_reader, private move_act
       const peer& to, const wire::store_call& call);
   void ring_here(std::uint64_t position);
   void take_placement(wire::placement&& said);
+  void take_step(wire::move_step&& said);
   void take_operator_question(peer& from, wire::operator_question&& said);
 
-  // Components that run here, and those that move; cluster_moving.cpp. On the keeper's thread, but
-  // for what says where they are.
-  struct component_part {
-    explicit component_part(std::string n) : name{std::move(n)} {}
-
-    const std::string name;
-    component_gate commands;
-    component_gate queries;
-    std::atomic<std::uint64_t> epoch{0};  ///< in which it was begun here
-    // The keeper's.
-    std::uint64_t step = 0;  ///< the move that it takes part in; 0: none
-    bool opens = false;      ///< its gates, once it is served where it runs
-    std::uint64_t openings = 0;
-    bool overdue = false;  ///< or now
-    std::string trouble;   ///< why it cannot begin
-  };
-  class written_move;
-
+  // Where components run; cluster_moving.cpp.
   void on_keeper(std::function<void()> run);
-  [[nodiscard]] std::optional<place> place_of(std::string_view component) const;
-  [[nodiscard]] std::vector<std::string> placed_on(std::string_view node) const;
-  [[nodiscard]] std::vector<std::string> waiting() const;
-  [[nodiscard]] const component_part* part_of(const message_type& type) const;
+  [[nodiscard]] std::optional<place> place_of(std::string_view component) const {
+    return places_.of(component);
+  }
+  /// That serves it, if nodes begin and end it.
+  [[nodiscard]] const placed_component* part_of(const message_type& type) const;
   [[nodiscard]] bool comes_back(const envelope& message);
   [[nodiscard]] bool has_left(const envelope& message, const peer& to) const;
   [[nodiscard]] wire::placement own_places() const;
+  /// To all nodes, as of now.
   void tell_places();
-  void settle_places();
-  [[nodiscard]] result<bool, failure> begin(component_part& part, std::uint64_t epoch);
-  void end_here(const std::string& name, std::function<void()> then);
-  void opens(component_part& part);
-  void open_gates();
-  void take_step(const wire::move_step& said);
-  void report_step(std::uint64_t move, const std::string& component, wire::step what,
-                   std::string why);
-  void await(component_part& part, std::uint64_t move, std::function<bool()> is_so,
-             std::function<void()> then);
 
-  // For the mover.
+  // For the mover, and for the components; on the keeper's thread.
   [[nodiscard]] std::vector<std::string> nodes_there() const override;
-  [[nodiscard]] placement_table places() const override;
+  [[nodiscard]] placement_table places() const override { return places_.all(); }
   [[nodiscard]] bool movable(const std::string& component) const override;
   void tell(const std::string& node, wire::move_step said) override;
   void write(const component_moved_event& moved,
              std::function<void(std::optional<failure>)> done) override;
   void placed(const component_moved_event& moved) override;
   void later(std::chrono::milliseconds delay, std::function<void()> run) override;
+  [[nodiscard]] bool is_served(const std::string& component,
+                               const std::string& there) const override;
+  void report_step(wire::move_step said) override;
 
   // Sending.
   enum class follows : std::uint8_t { nothing, more };
@@ -295,17 +270,11 @@ class cluster final : public link_events, public remote_reader, private move_act
   std::map<std::string, std::unique_ptr<peer>, std::less<>> peers_;
   std::map<std::string, std::unique_ptr<peer>, std::less<>> operators_;  ///< tools, or none yet
   hosted_components* hosted_;
-  std::map<std::string, std::unique_ptr<component_part>, std::less<>> parts_;
-  boost::unordered_flat_map<const message_type*, component_gate*> gates_;
-  mutable std::mutex places_mutex_;
-  placement_table places_;
-  std::string changing_place_;   ///< while that is written nobody is told where it runs
-  std::uint64_t placed_at_ = 0;  ///< position when it was told; the keeper's, as is the next
-  bool looks_at_rows_ = false;
-  std::unique_ptr<mover> mover_;  ///< where the journal is here; the keeper's
-  std::unique_ptr<report_target> written_move_;
-  std::string preparing_;  // the keeper's, as is the next
-  std::set<std::string> ending_;
+  known_places places_;
+  placed_components placed_;
+  boost::unordered_flat_map<const message_type*, component_gate*> gates_;  ///< of theirs
+  std::unique_ptr<mover> mover_;  ///< where the journal is here; the keeper's, as is the next
+  std::unique_ptr<written_move> written_move_;
   std::unique_ptr<links> links_;
   std::function<cluster_status()> describe_;
   remote_journal* remote_journal_ = nullptr;  ///< where the journal is elsewhere

@@ -82,8 +82,8 @@ wire::append cluster::to_wire(const append_job& job, std::uint64_t ticket) {
       job.ends_cause && !job.progress && job.cause.type().kind == message_kind::command;
   const auto* part = part_of(job.cause.type());
   if (job.report_to != nullptr) {
-    if (auto by = parts_.find(job.report_to->component()); by != parts_.end())
-      part = by->second.get();
+    if (const auto* by = placed_.find(job.report_to->component()))
+      part = by;
   }
   if (!job.component.empty()) {
     said.component = job.component;

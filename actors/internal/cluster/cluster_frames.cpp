@@ -125,9 +125,7 @@ void cluster::take(peer& from, std::span<const std::byte> frame) {
     case wire::kind::step:
       if (from.name != journal_node_)
         return;
-      take_as<wire::move_step>(from, body, [&](auto&& said) {
-        on_keeper([this, said = std::move(said)] { take_step(said); });
-      });
+      take_as<wire::move_step>(from, body, [&](auto&& said) { take_step(std::move(said)); });
       return;
     case wire::kind::step_report:
       take_as<wire::move_step>(from, body, [&](auto&& said) {
@@ -204,7 +202,7 @@ void cluster::take_routes(peer& from, wire::routes&& said) {
     from.why = from.routes->stopping ? "it is stopping" : "it does not serve that";
   }
   rebuild_routing();
-  on_keeper([this] { open_gates(); });
+  on_keeper([this] { placed_.open_gates(); });
 }
 
 }  // namespace microlith::internal

@@ -258,10 +258,8 @@ void cluster::close_stores() {
 
 result<std::unique_ptr<subscription_store>, storage_error> cluster::open_store(
     const durable_subscription& definition, const std::string& component) {
-  auto part = parts_.find(component);
-  return remote_subscription::open(
-      definition.name(), definition.options().start, *this,
-      {component, part == parts_.end() ? 0 : part->second->epoch.load()});
+  return remote_subscription::open(definition.name(), definition.options().start, *this,
+                                   {component, epoch_of(component)});
 }
 
 }  // namespace microlith::internal
