@@ -1,7 +1,6 @@
-#include "actors/cluster/samples.hpp"
-#include "support/scripted_journal.hpp"
+// Who serves what, and what becomes of it when that node is not there.
 
-#include <microlith/actors/internal/cluster/cluster.hpp>
+#include "actors/cluster/samples.hpp"
 
 using namespace microlith;
 using namespace samples;
@@ -9,6 +8,7 @@ using namespace std::chrono_literals;
 using test::answered;
 using test::cluster_nodes;
 using test::failure_of;
+namespace wire = internal::wire;
 
 BOOST_AUTO_TEST_SUITE(cluster)
 
@@ -109,30 +109,6 @@ BOOST_AUTO_TEST_CASE(a_node_that_dies_ends_the_waits_for_what_it_had) {
   BOOST_TEST(next.error().certainty == certainty::not_done);
 }
 
-BOOST_AUTO_TEST_CASE(doing_it_again_with_the_same_id_does_it_once) {
-  started_three at;
-  auto& c = at.nodes["c"];
-  static_cast<void>(c.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
-  auto command = correlated(deposit{"ann", 5});
-  std::vector<std::string> ends;
-  auto note = [&](const answer<deposited>& a) {
-    ends.push_back(a.failed() ? std::string{to_string(failure_of(a).kind)} : "done");
-  };
-  c.commands().dispatch_and_wait<deposited>(command, 1h, note);
-  // The events reach the journal; the news of it does not leave b any more.
-  while (at.nodes["a"].journal().last_position() < 2)
-    BOOST_REQUIRE(at.nodes.network->step());
-  at.nodes.kill("b");
-  at.nodes.run();
-  BOOST_REQUIRE(ends.size() == 1U);
-  at.nodes.network->thaw("b");
-  at.nodes.start("b", accounts_and_balances());
-  auto again = c.commands().dispatch_and_wait<deposited>(command, 1h);
-  BOOST_TEST(answered<deposited>(again).balance == 5);
-  BOOST_TEST(at.nodes["a"].journal().last_position() == 2U);
-  BOOST_TEST(at.nodes.open_ends() == 0U);
-}
-
 BOOST_AUTO_TEST_CASE(what_a_peer_says_to_the_process_before_means_nothing_to_the_next_one) {
   cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.accounts"}}, {"c", {}}}};
   nodes.start("a", {accounts()});
@@ -200,7 +176,7 @@ BOOST_AUTO_TEST_CASE(the_bell_rings_again_when_the_journal_is_back) {
   // Also of what c was told of and could not read.
   at.nodes.network->loses = [](const std::string&, const std::string& to,
                                std::span<const std::byte> message) {
-    return to == "c" && message.front() == static_cast<std::byte>(internal::wire::kind::page);
+    return to == "c" && is(message, wire::kind::page);
   };
   paid = a.commands().dispatch_and_wait<deposited>(deposit{"ann", 3});
   at.nodes.run();
@@ -211,79 +187,6 @@ BOOST_AUTO_TEST_CASE(the_bell_rings_again_when_the_journal_is_back) {
   at.nodes.network->heal("a", "c");
   at.nodes.run();
   BOOST_TEST(at.nodes["c"].statistics().projection_position.at("test.balances") == paid.position);
-}
-
-BOOST_AUTO_TEST_CASE(without_its_journal_a_decider_says_so_at_once) {
-  started_three at;
-  auto& c = at.nodes["c"];
-  at.nodes.network->cut("a", "b");
-  at.nodes.run();
-  auto refused = c.commands().dispatch_and_wait<account_opened>(open_account{"ann"});
-  BOOST_TEST(failure_of(refused).kind == failure_kind::unreachable);
-  BOOST_TEST(failure_of(refused).certainty == certainty::not_done);
-  at.nodes.network->heal("a", "b");
-  at.nodes.run();
-  BOOST_TEST(!c.commands().dispatch_and_wait<account_opened>(open_account{"ann"}).failed());
-  BOOST_TEST(at.nodes.open_ends() == 0U);
-}
-
-BOOST_AUTO_TEST_CASE(appends_are_settled_in_order_when_the_journal_is_lost_in_between) {
-  started_three at;
-  auto& b = at.nodes["b"];
-  static_cast<void>(b.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
-  std::vector<std::string> ends;
-  auto note = [&](const answer<deposited>& a) {
-    ends.push_back(a.failed() ? std::string{to_string(failure_of(a).kind)} : "done");
-  };
-  at.nodes.run();
-  b.commands().dispatch_and_wait<deposited>(deposit{"ann", 1}, 1h, note);
-  // Its append is taken; the next one is refused, and built on it.
-  while (b.statistics().in_flight.at("appends elsewhere") == 0)
-    BOOST_REQUIRE(at.nodes.network->step());
-  at.nodes.network->cut("a", "b");
-  b.commands().dispatch_and_wait<deposited>(deposit{"ann", 1}, 1h, note);
-  at.nodes.run();
-  BOOST_TEST(ends.empty());
-  at.nodes.network->heal("a", "b");
-  at.nodes.run();
-  BOOST_TEST(ends == (std::vector<std::string>{"done", "unreachable"}),
-             boost::test_tools::per_element());
-  auto paid = b.commands().dispatch_and_wait<deposited>(deposit{"ann", 1});
-  BOOST_TEST(answered<deposited>(paid).balance == 2);
-  BOOST_TEST(at.nodes.open_ends() == 0U);
-}
-
-BOOST_AUTO_TEST_CASE(an_append_ends_when_the_node_with_the_journal_dies) {
-  started_three at;
-  auto& b = at.nodes["b"];
-  static_cast<void>(b.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
-  at.nodes.run();
-  std::optional<failure> why;
-  at.nodes["c"].commands().dispatch_and_wait<deposited>(
-      deposit{"ann", 1}, 1h, [&](const answer<deposited>& a) { why = failure_of(a); });
-  while (b.statistics().in_flight.at("appends elsewhere") == 0)
-    BOOST_REQUIRE(at.nodes.network->step());
-  at.nodes.kill("a");
-  BOOST_REQUIRE(why.has_value());
-  BOOST_TEST(why->kind == failure_kind::unreachable);
-  BOOST_TEST(why->certainty == certainty::unknown);
-  BOOST_TEST(at.nodes.open_ends() == 0U);
-}
-
-BOOST_AUTO_TEST_CASE(somebody_elses_event_is_a_conflict_also_from_afar) {
-  auto script = std::make_shared<test::journal_script>();
-  cluster_nodes nodes{three};
-  nodes.start("a", accounts_and_balances(), {.wrap_journal = test::scripted(script)});
-  auto& b = nodes.start("b", accounts_and_balances());
-  static_cast<void>(b.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
-  bool once = false;
-  script->before_append = [&](journal& real) {
-    if (!std::exchange(once, true))
-      test::append_behind_its_back(real, deposited{"ann", 100}, "test.account/ann");
-  };
-  auto paid = b.commands().dispatch_and_wait<deposited>(deposit{"ann", 1});
-  BOOST_TEST(answered<deposited>(paid).balance == 101);
-  BOOST_TEST(nodes.open_ends() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(past_a_full_link_nothing_is_done) {
@@ -308,142 +211,6 @@ BOOST_AUTO_TEST_CASE(past_a_full_link_nothing_is_done) {
   auto refused = failures.size();
   BOOST_TEST(at.nodes.open_ends() == 0U);
   BOOST_TEST(at.nodes["a"].journal().last_position() == 20 - refused);
-}
-
-BOOST_AUTO_TEST_CASE(what_is_published_to_a_node_that_takes_nothing_is_kept_up_to_a_bound) {
-  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {}}}};
-  auto& a = nodes.start("a");
-  std::size_t heard = 0;
-  auto listens =
-      nodes.start("b").events().subscribe<account_opened>([&](const account_opened&) { ++heard; });
-  nodes.run();
-  nodes.network->freeze("b");
-  nodes.network->capacity = 0;
-  constexpr std::size_t size_bytes = 4 << 20;
-  constexpr std::size_t kept = internal::max_backlog_bytes / size_bytes - 1;
-  for (std::size_t i = 0; i < kept + 3; ++i)
-    BOOST_TEST(!a.events()
-                    .dispatch_and_wait<account_opened>(account_opened{std::string(size_bytes, 'x')})
-                    .failed());
-  auto at_b = a.cluster().others.front();
-  BOOST_TEST(at_b.waiting_bytes <= internal::max_backlog_bytes);
-  BOOST_TEST(a.statistics().dropped_for_nodes == 3U);
-  nodes.network->capacity = 100'000;
-  nodes.network->thaw("b");
-  a.advance(1s);
-  BOOST_TEST(heard == kept);
-}
-
-BOOST_AUTO_TEST_CASE(events_reach_subscribers_of_every_node_in_the_order_of_the_journal) {
-  started_three at;
-  std::map<std::string, std::vector<std::uint64_t>> positions;
-  std::vector<subscription> listening;
-  for (const char* name : {"a", "b", "c"}) {
-    // Two on each node; the event crosses each link once.
-    for (int i = 0; i < 2; ++i)
-      listening.push_back(at.nodes[name].events().subscribe<account_opened>(
-          [&, key = name + std::to_string(i)](const account_opened&, context& ctx) {
-            positions[key].push_back(ctx.position());
-          }));
-  }
-  at.nodes.run();
-  std::map<std::pair<std::string, std::string>, int> events;
-  at.nodes.network->on_send = [&](const std::string& from, const std::string& to,
-                                  std::span<const std::byte> message) {
-    using internal::wire::kind;
-    if (message.front() != static_cast<std::byte>(kind::message))
-      return;
-    auto said = decode<internal::wire::message>(message.subspan(1)).value();
-    if ((said.use & internal::wire::use::subscribe) != 0)
-      ++events[{from, to}];
-  };
-  for (int i = 0; i < 10; ++i)
-    BOOST_TEST(at.nodes[i % 2 == 0 ? "b" : "c"]
-                   .commands()
-                   .dispatch(open_account{std::to_string(i)})
-                   .has_value());
-  at.nodes.run();
-  BOOST_TEST(positions.size() == 6U);
-  for (const auto& [who, seen] : positions) {
-    BOOST_TEST(seen.size() == 10U);
-    BOOST_TEST(std::is_sorted(seen.begin(), seen.end()));
-  }
-  BOOST_TEST(events.size() == 2U);
-  for (const auto& [link, count] : events)
-    BOOST_TEST(count == 10);
-}
-
-BOOST_AUTO_TEST_CASE(a_handler_hears_what_its_command_causes_on_other_nodes) {
-  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {}}, {"c", {}}}};
-  for (const char* name : {"a", "b", "c"})
-    nodes.start(name);
-  // c is asked, b does the work, a keeps the journal, and c hears of it in the middle.
-  auto outer =
-      nodes["c"]
-          .commands()
-          .subscribe<other_work>([](const other_work& w, context& ctx) {
-            ctx.dispatch_and_wait<work_done>(work{w.number})
-                .then([](const work_done& done,
-                         context& then) { then.dispatch(other_work_done{done.number + 1}); },
-                      [](const failure&) {});
-          })
-          .value();
-  auto inner = nodes["b"]
-                   .commands()
-                   .subscribe<work>(
-                       [](const work& w, context& ctx) { ctx.dispatch(work_done{w.number * 10}); })
-                   .value();
-  nodes.run();
-  auto done = nodes["a"].commands().dispatch_and_wait<other_work_done>(other_work{4});
-  BOOST_TEST(answered<other_work_done>(done).number == 41);
-  BOOST_TEST(nodes.open_ends() == 0U);
-}
-
-BOOST_AUTO_TEST_CASE(a_handler_hears_what_others_dispatch_in_its_conversation_elsewhere) {
-  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {}}}};
-  auto& a = nodes.start("a");
-  auto waiting = nodes.start("b")
-                     .commands()
-                     .subscribe<other_work>([](const other_work&, context& ctx) {
-                       ctx.wait_for<work_done>(10s).then(
-                           [](const work_done& done, context& then) {
-                             then.dispatch(other_work_done{done.number + 1});
-                           },
-                           [](const failure&) {});
-                     })
-                     .value();
-  nodes.run();
-  std::int64_t number = 0;
-  auto asked = correlated(other_work{1});
-  a.commands().dispatch_and_wait<other_work_done>(
-      asked, 1h,
-      [&](const answer<other_work_done>& got) { number = answered<other_work_done>(got).number; });
-  nodes.run();
-  BOOST_TEST(number == 0);
-  static_cast<void>(a.events().dispatch(correlated_in(asked.correlation, work_done{7})));
-  nodes.run();
-  BOOST_TEST(number == 8);
-  BOOST_TEST(nodes.open_ends() == 0U);
-}
-
-BOOST_AUTO_TEST_CASE(the_failure_of_something_deep_ends_the_wait_at_home) {
-  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {}}, {"c", {}}}};
-  for (const char* name : {"a", "b", "c"})
-    nodes.start(name);
-  auto outer = nodes["c"]
-                   .commands()
-                   .subscribe<other_work>(
-                       [](const other_work& w, context& ctx) { ctx.dispatch(work{w.number}); })
-                   .value();
-  auto inner = nodes["b"]
-                   .commands()
-                   .subscribe<work>([](const work&) { throw std::runtime_error{"deep down"}; })
-                   .value();
-  nodes.run();
-  auto ended = nodes["a"].commands().dispatch_and_wait<work_done>(other_work{4});
-  BOOST_TEST(failure_of(ended).kind == failure_kind::handler_failed);
-  BOOST_TEST(failure_of(ended).text.find("deep down") != std::string::npos);
-  BOOST_TEST(nodes.open_ends() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(a_node_that_stops_says_so_and_is_not_asked_any_more) {

@@ -14,16 +14,6 @@ using test::calling_operator;
 using test::failure_of;
 namespace wire = internal::wire;
 
-namespace {
-
-const std::vector<std::string> on_disk{"a", "b", "c"};
-
-bool is(std::span<const std::byte> message, wire::kind kind) {
-  return message.front() == static_cast<std::byte>(kind);
-}
-
-}  // namespace
-
 BOOST_AUTO_TEST_SUITE(moved_rows)
 
 BOOST_AUTO_TEST_CASE(what_was_seen_before_a_move_is_seen_after_it) {

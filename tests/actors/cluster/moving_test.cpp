@@ -1,8 +1,7 @@
+// A component that moves, with all that it has, or says why not.
+
 #include "actors/cluster/samples.hpp"
 #include "support/calling_operator.hpp"
-
-#include <microlith/actors/internal/cluster/mover.hpp>
-#include <microlith/actors/internal/cluster/placement.hpp>
 
 using namespace microlith;
 using namespace samples;
@@ -10,33 +9,18 @@ using namespace std::chrono_literals;
 using test::answered;
 using test::calling_operator;
 using test::cluster_nodes;
-using test::failure_of;
 namespace wire = internal::wire;
-
-namespace moving_samples {
-
-struct visit {
-  using message = command<"test.visit">;
-  std::int64_t number = 0;
-};
-BOOST_DESCRIBE_STRUCT(visit, (), (number))
-
-struct visited {
-  using message = event<"test.visited">;
-  std::int64_t number = 0;
-};
-BOOST_DESCRIBE_STRUCT(visited, (), (number))
-
-}  // namespace moving_samples
 
 namespace {
 
-using namespace moving_samples;
-
-const std::vector<std::string> on_disk{"a", "b", "c"};
-
-std::vector<std::string> serving(cluster_nodes& nodes, const std::string& name) {
-  return nodes[name].cluster().serves;
+/// Waits, in the middle of its work, for what nobody answers.
+component slow() {
+  component made{"test.slow"};
+  made.serves<work>([](const work&, context& ctx) {
+    ctx.wait_for<work_done>(10s).then([](const work_done&) {}, [](const failure&) {});
+  });
+  made.serves<other_work>([](const other_work&) {});
+  return made;
 }
 
 }  // namespace
@@ -70,53 +54,6 @@ BOOST_AUTO_TEST_CASE(a_component_moves_and_goes_on_where_it_was) {
   auto last = at.nodes["b"].commands().dispatch_and_wait<deposited>(deposit{"ann", 1});
   BOOST_TEST(answered<deposited>(last).balance == 7);
   BOOST_TEST(at.nodes.open_ends() == 0U);
-}
-
-BOOST_AUTO_TEST_CASE(what_is_dispatched_while_it_moves_is_done_once_and_in_order) {
-  // The move begins after so many steps of what was dispatched.
-  for (int head_start : {0, 1, 3, 10, 30, 100}) {
-    started_three at{on_disk};
-    calling_operator tool{at.nodes};
-    auto& c = at.nodes["c"];
-    static_cast<void>(c.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));
-    at.nodes.run();
-    std::map<std::string, std::vector<std::int64_t>> balances_of;
-    std::size_t ended = 0;
-    auto pay = [&](const std::string& from) {
-      at.nodes[from].commands().dispatch_and_wait<deposited>(
-          deposit{"ann", 1}, 5s, [&, from](const answer<deposited>& a) {
-            ++ended;
-            balances_of[from].push_back(answered<deposited>(a).balance);
-          });
-    };
-    std::size_t sent = 0;
-    auto some_more = [&] {
-      for (const char* from : {"a", "b", "c"}) {
-        pay(from);
-        ++sent;
-      }
-    };
-    some_more();
-    for (int i = 0; i < head_start; ++i)
-      at.nodes.network->step();
-    tool.begin_move("test.accounts", "c");
-    for (int i = 0; i < 400 && !tool.answer; ++i) {
-      if (i % 4 == 0)
-        some_more();
-      if (!at.nodes.network->step())
-        at.nodes.network->jump();
-    }
-    BOOST_TEST(tool.end_move() == "");
-    some_more();
-    at.nodes.run();
-    BOOST_TEST(ended == sent);
-    BOOST_TEST(at.nodes["c"].cluster().serves.size() > 1U);
-    for (const auto& [from, balances] : balances_of)
-      BOOST_TEST(std::is_sorted(balances.begin(), balances.end()), "out of order from " << from);
-    auto paid = c.commands().dispatch_and_wait<deposited>(deposit{"ann", 1});
-    BOOST_TEST(answered<deposited>(paid).balance == static_cast<std::int64_t>(sent) + 1);
-    BOOST_TEST(at.nodes.open_ends() == 0U);
-  }
 }
 
 BOOST_AUTO_TEST_CASE(two_persons_ask_side_by_side) {
@@ -185,14 +122,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_moved_says_why) {
 
 BOOST_AUTO_TEST_CASE(what_does_not_come_to_an_end_keeps_its_place) {
   cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.slow"}}, {"c", {}}}};
-  // Waits, in the middle of its work, for what nobody answers.
-  component slow{"test.slow"};
-  slow.serves<work>([](const work&, context& ctx) {
-    ctx.wait_for<work_done>(10s).then([](const work_done&) {}, [](const failure&) {});
-  });
-  slow.serves<other_work>([](const other_work&) {});
   for (const char* name : {"a", "b", "c"})
-    nodes.start(name, {slow});
+    nodes.start(name, {slow()});
   calling_operator tool{nodes};
   auto& a = nodes["a"];
   int ended = 0;
@@ -220,19 +151,13 @@ BOOST_AUTO_TEST_CASE(what_does_not_come_to_an_end_keeps_its_place) {
 
 BOOST_AUTO_TEST_CASE(a_node_that_is_cut_off_when_a_move_is_given_up_hears_of_it) {
   cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.slow"}}, {"c", {}}}};
-  component slow{"test.slow"};
-  slow.serves<work>([](const work&, context& ctx) {
-    ctx.wait_for<work_done>(10s).then([](const work_done&) {}, [](const failure&) {});
-  });
-  slow.serves<other_work>([](const other_work&) {});
   for (const char* name : {"a", "b", "c"})
-    nodes.start(name, {slow});
+    nodes.start(name, {slow()});
   calling_operator tool{nodes};
   bool holds = false;
   nodes.network->on_send = [&](const std::string& from, const std::string&,
                                std::span<const std::byte> message) {
-    holds = holds ||
-            (from == "c" && message.front() == static_cast<std::byte>(wire::kind::step_report));
+    holds = holds || (from == "c" && is(message, wire::kind::step_report));
   };
   static_cast<void>(nodes["a"].commands().dispatch(work{1}));
   nodes.run();
@@ -246,101 +171,6 @@ BOOST_AUTO_TEST_CASE(a_node_that_is_cut_off_when_a_move_is_given_up_hears_of_it)
   nodes.network->heal("a", "c");
   nodes.run();
   BOOST_TEST(!nodes["c"].commands().dispatch_and_wait<accepted>(other_work{1}).failed());
-}
-
-BOOST_AUTO_TEST_CASE(what_is_held_for_a_place_that_does_not_begin_ends_as_unreachable) {
-  started_three at{on_disk};
-  calling_operator tool{at.nodes};
-  auto& a = at.nodes["a"];
-  // Nobody hears that it has begun there.
-  at.nodes.network->loses = [](const std::string& from, const std::string&,
-                               std::span<const std::byte> message) {
-    return from == "c" && message.front() == static_cast<std::byte>(wire::kind::routes);
-  };
-  tool.begin_move("test.accounts", "c");
-  BOOST_TEST(tool.end_move() == "");
-  std::optional<failure> why;
-  a.commands().dispatch_and_wait<account_opened>(
-      open_account{"ann"}, 1h, [&](const answer<account_opened>& got) { why = failure_of(got); });
-  at.nodes.run();
-  BOOST_TEST(!why.has_value());
-  BOOST_TEST(a.cluster().held == 1U);
-  a.advance(internal::move_step_limit);
-  BOOST_REQUIRE(why.has_value());
-  BOOST_TEST(why->kind == failure_kind::unreachable);
-  BOOST_TEST(why->certainty == certainty::not_done);
-  BOOST_TEST(at.nodes.open_ends() == 0U);
-}
-
-BOOST_AUTO_TEST_CASE(what_a_component_waits_for_comes_back_to_it_while_it_moves) {
-  // b asks c, which asks b, which answers: no end of the first without an end of the last.
-  component there{"test.there"};
-  there.serves<other_work>(
-      [](const other_work& w, context& ctx) { ctx.dispatch(visit{w.number}); });
-  component here{"test.here"};
-  here.serves<work>([](const work& w, context& ctx) {
-    ctx.dispatch_and_wait<visited>(other_work{w.number})
-        .then([](const visited& v, context& then) { then.dispatch(work_done{v.number}); },
-              [](const failure& why) { throw std::runtime_error{why.text}; });
-  });
-  here.serves<visit>([](const visit& v, context& ctx) { ctx.dispatch(visited{v.number}); });
-  for (int head_start = 0; head_start < 40; head_start += 3) {
-    cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.here"}}, {"c", {"test.there"}}}};
-    for (const char* name : {"a", "b", "c"})
-      nodes.start(name, {here, there});
-    calling_operator tool{nodes};
-    std::int64_t done = 0;
-    std::int64_t sent = 0;
-    auto begin = [&] {
-      nodes["a"].commands().dispatch_and_wait<work_done>(
-          work{++sent}, 10s,
-          [&](const answer<work_done>& a) { done += answered<work_done>(a).number; });
-    };
-    begin();
-    for (int i = 0; i < head_start; ++i)
-      nodes.network->step();
-    // To the node that it is asked from, and away from there.
-    for (const char* to : {"c", "a", "b"}) {
-      tool.begin_move("test.here", to);
-      for (int i = 0; i < 200 && !tool.answer; ++i) {
-        if (i % 20 == 0)
-          begin();
-        if (!nodes.network->step())
-          nodes.network->jump();
-      }
-      BOOST_TEST(tool.end_move() == "");
-    }
-    nodes.run();
-    BOOST_TEST(done == sent * (sent + 1) / 2);
-    BOOST_TEST(nodes.open_ends() == 0U);
-  }
-}
-
-BOOST_AUTO_TEST_CASE(what_was_under_way_to_the_old_place_is_sent_on) {
-  component here{"test.here"};
-  here.serves<visit>([](const visit& v, context& ctx) { ctx.dispatch(visited{v.number}); });
-  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {"test.here"}}, {"c", {}}}};
-  for (const char* name : {"a", "b", "c"})
-    nodes.start(name, {here});
-  calling_operator tool{nodes};
-  std::optional<wire::message> said;
-  nodes.network->on_send = [&](const std::string& from, const std::string& to,
-                               std::span<const std::byte> message) {
-    if (from == "c" && to == "b" && message.front() == static_cast<std::byte>(wire::kind::message))
-      said = decode<wire::message>(message.subspan(1)).value();
-  };
-  auto visiting = nodes["c"].commands().dispatch_and_wait<visited>(visit{1});
-  BOOST_TEST(!visiting.failed());
-  nodes.network->on_send = nullptr;
-  BOOST_REQUIRE(said.has_value());
-  BOOST_TEST(tool.move("test.here", "a") == "");
-  // As if c had not heard of it then.
-  said->envelope.id = said->envelope.root = message_id::make();
-  auto before = nodes["a"].journal().last_position();
-  nodes.network->inject("c", "b", wire::frame(wire::kind::message, *said));
-  nodes.run();
-  BOOST_TEST(nodes["a"].journal().last_position() == before + 1);
-  BOOST_TEST(nodes.open_ends() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(what_listens_appends_nothing_any_more_once_it_has_left) {
@@ -360,10 +190,8 @@ BOOST_AUTO_TEST_CASE(what_listens_appends_nothing_any_more_once_it_has_left) {
                                  std::span<const std::byte> message) {
       if (from != "b")
         return;
-      if (message.front() == static_cast<std::byte>(wire::kind::step_report))
-        has_left = has_left || decode<wire::move_step>(message.subspan(1)).value().what ==
-                                   static_cast<std::uint8_t>(wire::step::left);
-      if (message.front() != static_cast<std::byte>(wire::kind::append))
+      has_left = has_left || is_left(message);
+      if (!is(message, wire::kind::append))
         return;
       appended = decode<wire::append>(message.subspan(1)).value();
       BOOST_TEST(!has_left, "an append after it has left, " << head_start << " steps");

@@ -16,12 +16,6 @@ namespace wire = internal::wire;
 
 namespace {
 
-const std::vector<std::string> on_disk{"a", "b", "c"};
-
-std::vector<std::string> serving(cluster_nodes& nodes, const std::string& name) {
-  return nodes[name].cluster().serves;
-}
-
 enum class journal_says { yes, no };
 
 /// Where a component is said to run once the end of its move from b to c has been written, or not,
@@ -39,12 +33,9 @@ std::string told_after_writing(journal_says how) {
   std::atomic<int> told{0};
   network->on_send = [&](const std::string&, const std::string& to,
                          std::span<const std::byte> message) {
-    if (message.front() == static_cast<std::byte>(wire::kind::step_report) &&
-        decode<wire::move_step>(message.subspan(1)).value().what ==
-            static_cast<std::uint8_t>(wire::step::left))
+    if (is_left(message))
       has_left = true;
-    if (!is_writing || to != "b" ||
-        message.front() != static_cast<std::byte>(wire::kind::placement))
+    if (!is_writing || to != "b" || !is(message, wire::kind::placement))
       return;
     if (auto before = told.fetch_add(1); before < 2)
       (before == 0 ? told_meanwhile : told_then)
@@ -133,7 +124,7 @@ BOOST_AUTO_TEST_CASE(an_append_of_an_old_epoch_is_refused) {
   std::vector<std::byte> appended;
   at.nodes.network->on_send = [&](const std::string& from, const std::string& to,
                                   std::span<const std::byte> message) {
-    if (from == "b" && to == "a" && message.front() == static_cast<std::byte>(wire::kind::append))
+    if (from == "b" && to == "a" && is(message, wire::kind::append))
       appended.assign(message.begin(), message.end());
   };
   static_cast<void>(b.commands().dispatch_and_wait<account_opened>(open_account{"ann"}));

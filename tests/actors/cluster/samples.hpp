@@ -7,8 +7,12 @@
 #include "support/cluster_nodes.hpp"
 #include "support/temporary_directory.hpp"
 
+#include <microlith/actors/internal/cluster/wire.hpp>
+
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -56,5 +60,27 @@ struct started_three {
   microlith::test::temporary_directory data;
   microlith::test::cluster_nodes nodes{three};
 };
+
+/// Nodes that have a directory: all of them.
+inline const std::vector<std::string> on_disk{"a", "b", "c"};
+
+inline std::vector<std::string> serving(microlith::test::cluster_nodes& nodes,
+                                        const std::string& name) {
+  return nodes[name].cluster().serves;
+}
+
+// What goes over the network.
+
+inline bool is(std::span<const std::byte> message, microlith::internal::wire::kind kind) {
+  return message.front() == static_cast<std::byte>(kind);
+}
+
+/// A report that a component has left its place.
+inline bool is_left(std::span<const std::byte> message) {
+  namespace wire = microlith::internal::wire;
+  return is(message, wire::kind::step_report) &&
+         microlith::decode<wire::move_step>(message.subspan(1)).value().what ==
+             static_cast<std::uint8_t>(wire::step::left);
+}
 
 }  // namespace samples
