@@ -8,10 +8,7 @@
 #include <microlith/persistence/journal.hpp>
 
 #include <boost/test/unit_test.hpp>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -43,26 +40,6 @@ inline std::size_t used_bytes(const fs::path& file) {
   auto state = microlith::internal::inspect_data_file(file);
   BOOST_REQUIRE((state && state->newest));
   return (state->newest->last_page + 1) * state->newest->page_bytes;
-}
-
-/// Runs `f` in a process of its own; true where it came back without an exception.
-template <class F>
-bool in_child(F f) {
-  auto child = ::fork();
-  BOOST_REQUIRE(child >= 0);
-  if (child == 0) {
-    for (int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL})
-      ::signal(signal, SIG_DFL);
-    bool fine = false;
-    try {
-      fine = f();
-    } catch (...) {
-    }
-    ::_exit(fine ? 0 : 1);
-  }
-  int status = 0;
-  BOOST_REQUIRE(::waitpid(child, &status, 0) == child);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 }  // namespace sample

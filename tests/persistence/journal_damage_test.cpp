@@ -1,5 +1,6 @@
 // A journal whose file was damaged: refused or located, never served.
 
+#include "persistence/child.hpp"
 #include "persistence/data_files.hpp"
 #include "persistence/samples.hpp"
 #include "support/temporary_directory.hpp"

@@ -1,5 +1,6 @@
 // A journal and the room that it has: its map, its disk.
 
+#include "persistence/child.hpp"
 #include "persistence/data_files.hpp"
 #include "persistence/samples.hpp"
 #include "support/temporary_directory.hpp"

@@ -1,3 +1,4 @@
+#include "persistence/child.hpp"
 #include "persistence/data_files.hpp"
 #include "persistence/samples.hpp"
 #include "support/temporary_directory.hpp"
@@ -6,7 +7,6 @@
 
 #include <boost/test/unit_test.hpp>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -103,19 +103,17 @@ BOOST_AUTO_TEST_CASE(a_process_killed_while_appending_loses_nothing_acknowledged
   for (int round = 0; round < 8; ++round) {
     int pipe_ends[2];
     BOOST_TEST_REQUIRE(::pipe(pipe_ends) == 0);
-    auto child = ::fork();
-    BOOST_TEST_REQUIRE(child >= 0);
-    if (child == 0) {
+    auto child = start_child([&] {
       auto opened = journal::open(options);
       for (std::uint32_t i = 0; opened; ++i) {
         auto request = to_stream("s" + std::to_string(i % 4), 1 + i % 3);
         auto outcome = append_one(**opened, request);
         if (!std::holds_alternative<appended>(outcome) ||
             ::write(pipe_ends[1], &request.id, sizeof request.id) != sizeof request.id)
-          ::_exit(1);
+          return false;
       }
-      ::_exit(1);
-    }
+      return false;
+    });
     ::close(pipe_ends[1]);
     std::vector<message_id> acknowledged;
     message_id id;
@@ -126,9 +124,7 @@ BOOST_AUTO_TEST_CASE(a_process_killed_while_appending_loses_nothing_acknowledged
     while (::read(pipe_ends[0], &id, sizeof id) == sizeof id)
       acknowledged.push_back(id);
     ::close(pipe_ends[0]);
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    BOOST_TEST(WIFSIGNALED(status));
+    BOOST_TEST(WIFSIGNALED(end_of(child)));
     BOOST_TEST(acknowledged.size() >= wanted);
 
     auto j = open_journal(options);

@@ -1,20 +1,18 @@
+#include "persistence/child.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <microlith/persistence/internal/lmdb.hpp>
 
 #include <boost/test/unit_test.hpp>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdint>
-#include <cstdio>
-#include <exception>
 #include <fstream>
 #include <string>
 
 using namespace microlith;
 using namespace microlith::internal;
+using sample::in_child;
 
 namespace {
 
@@ -34,25 +32,6 @@ void write(environment& env, std::uint32_t number) {
 bool is_there(const lmdb_transaction& t, MDB_dbi table, std::uint32_t number) {
   auto found = t.find(table, "key" + std::to_string(number));
   return found && found->size() == value.size() && found->back() == std::byte{'x'};
-}
-
-/// Runs `f` in a process of its own; true where it gave true.
-template <class F>
-bool in_child(F f) {
-  auto child = ::fork();
-  BOOST_REQUIRE(child >= 0);
-  if (child == 0) {
-    bool fine = false;
-    try {
-      fine = f();
-    } catch (const std::exception& error) {
-      std::fprintf(stderr, "%s\n", error.what());
-    }
-    ::_exit(fine ? 0 : 1);
-  }
-  int status = 0;
-  BOOST_REQUIRE(::waitpid(child, &status, 0) == child);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
+#include "persistence/child.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <microlith/persistence/owner.hpp>
 
 #include <boost/test/unit_test.hpp>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
 
 using namespace microlith;
 
@@ -30,15 +32,11 @@ BOOST_AUTO_TEST_CASE(a_directory_is_free_once_its_owner_is_gone) {
   }
   BOOST_TEST(data_owner::acquire(directory.path()).has_value());
   // A process that is killed leaves its number behind, but not the lock.
-  auto child = ::fork();
-  BOOST_TEST_REQUIRE(child >= 0);
-  if (child == 0) {
+  auto child = sample::start_child([&] {
     auto owned = data_owner::acquire(directory.path());
-    ::kill(::getpid(), SIGKILL);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  BOOST_TEST(WIFSIGNALED(status));
+    return ::kill(::getpid(), SIGKILL) == 0;
+  });
+  BOOST_TEST(WIFSIGNALED(sample::end_of(child)));
   BOOST_TEST(data_owner::acquire(directory.path()).has_value());
 }
 

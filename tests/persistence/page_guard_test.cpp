@@ -1,6 +1,7 @@
 // Pages in the middle of large tables beside the records: LMDB would follow what is on them, and
 // die of it.
 
+#include "persistence/child.hpp"
 #include "persistence/data_files.hpp"
 #include "persistence/samples.hpp"
 #include "persistence/thing_rows.hpp"

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -89,6 +90,19 @@ inline std::vector<std::string> everything_in(const journal& j) {
   if (!progress)
     BOOST_FAIL(progress.error().text);
   return all;
+}
+
+/// Whether it holds these appends and no other, at positions without a gap.
+inline void check_holds(const journal& j, const std::set<message_id>& appends) {
+  std::set<message_id> found;
+  std::uint64_t position = 0;
+  auto all = j.read(1, {.events = ~std::uint64_t{0}, .bytes = ~std::uint64_t{0}},
+                    [&](const record_view& r) {
+                      BOOST_TEST(r.position == ++position);
+                      found.insert(r.append);
+                    });
+  BOOST_TEST((all && position == j.last_position()));
+  BOOST_TEST((found == appends));
 }
 
 inline std::vector<std::uint64_t> positions_of(const journal& j, std::string_view stream,

@@ -1,97 +1,28 @@
 // What the machine may put in a journal's way: a clear failure each, nothing lost, and all is well
 // when the cause is gone.
 
+#include "persistence/child.hpp"
 #include "persistence/samples.hpp"
+#include "persistence/small_disk.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <microlith/persistence/internal/lmdb.hpp>
-#include <microlith/persistence/owner.hpp>
 #include <microlith/persistence/projection_store.hpp>
 
 #include <boost/test/unit_test.hpp>
-#include <sys/mount.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <set>
 #include <string>
-#include <vector>
 
 using namespace microlith;
 using namespace sample;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A small file system in memory; only root may have one.
-class small_disk {
- public:
-  explicit small_disk(fs::path at) : at_{std::move(at)} {
-    fs::create_directories(at_);
-    mounted_ = ::mount("tmpfs", at_.c_str(), "tmpfs", 0, "size=2m") == 0;
-    if (!mounted_)
-      BOOST_TEST_MESSAGE("skipped: only root can make a small file system");
-  }
-  ~small_disk() {
-    if (mounted_)
-      ::umount2(at_.c_str(), MNT_DETACH);
-  }
-  small_disk(const small_disk&) = delete;
-  small_disk& operator=(const small_disk&) = delete;
-
-  [[nodiscard]] explicit operator bool() const { return mounted_; }
-  [[nodiscard]] const fs::path& path() const { return at_; }
-
-  void make_read_only(bool read_only) {
-    unsigned long flags = MS_REMOUNT;
-    if (read_only)
-      flags |= MS_RDONLY;
-    BOOST_TEST_REQUIRE(::mount("tmpfs", at_.c_str(), "tmpfs", flags, "size=2m") == 0);
-  }
-
-  /// Takes all the room that is left, or gives it back.
-  void fill() const {
-    std::ofstream ballast{at_ / "ballast", std::ios::binary | std::ios::app};
-    const std::string block(4096, 'x');
-    while (ballast.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
-    }
-  }
-  void empty() const { fs::remove(at_ / "ballast"); }
-
- private:
-  fs::path at_;
-  bool mounted_ = false;
-};
-
-/// Runs `f` in a process of its own; how that ended.
-template <class F>
-pid_t start(F f) {
-  auto child = ::fork();
-  BOOST_TEST_REQUIRE(child >= 0);
-  if (child != 0)
-    return child;
-  ::alarm(60);
-  for (int signal : {SIGSEGV, SIGBUS, SIGABRT})
-    ::signal(signal, SIG_DFL);
-  bool fine = false;
-  try {
-    fine = f();
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "in a child: %s\n", error.what());
-  }
-  ::_exit(fine ? 0 : 1);
-}
-
-int end_of(pid_t child) {
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return status;
-}
 
 /// A `read` that gives one byte, from a pipe.
 class signal_line {
@@ -130,18 +61,6 @@ std::optional<failure> append_until_refused(journal& to, std::set<message_id>& t
     taken.insert(request.id);
   }
   return std::nullopt;
-}
-
-void check_holds(const journal& j, const std::set<message_id>& taken) {
-  std::set<message_id> found;
-  std::uint64_t position = 0;
-  auto all = j.read(1, {.events = ~std::uint64_t{0}, .bytes = ~std::uint64_t{0}},
-                    [&](const record_view& r) {
-                      BOOST_TEST(r.position == ++position);
-                      found.insert(r.append);
-                    });
-  BOOST_TEST((all && position == j.last_position()));
-  BOOST_TEST((found == taken));
 }
 
 void check_no_room(const std::optional<failure>& why) {
@@ -226,13 +145,12 @@ BOOST_AUTO_TEST_CASE(opening_on_a_full_file_system_is_an_error_and_no_signal) {
   if (!disk)
     return;
   auto options = journal_options{.directory = disk.path() / "data"};
-  auto child = start([&] {
+  BOOST_TEST(in_child([&] {
     disk.fill();
     auto opened = journal::open(options);
     return !opened && opened.error().kind == storage_error_kind::full &&
            opened.error().text.find("Make room") != std::string::npos;
-  });
-  BOOST_TEST(end_of(child) == 0);
+  }));
   disk.empty();
   std::set<message_id> taken;
   {
@@ -242,14 +160,13 @@ BOOST_AUTO_TEST_CASE(opening_on_a_full_file_system_is_an_error_and_no_signal) {
     append_ok(*j, request);
   }
   // What is there already opens, or says that there is no room for the rest.
-  child = start([&] {
+  BOOST_TEST(in_child([&] {
     fs::remove_all(options.directory / "index");
     fs::remove(options.directory / "journal" / "lock.mdb");
     disk.fill();
     auto opened = journal::open(options);
     return !opened && opened.error().text.find("ake room") != std::string::npos;
-  });
-  BOOST_TEST(end_of(child) == 0);
+  }));
   disk.empty();
   check_holds(*open_journal(options), taken);
 }
@@ -261,7 +178,7 @@ BOOST_AUTO_TEST_CASE(a_reader_that_never_lets_go_fills_the_map_until_it_has_gone
   signal_line may_begin;
   signal_line has_begun;
   // Before this process has opened the journal, which must not be used across a fork.
-  auto reader = start([&] {
+  auto reader = start_child([&] {
     if (!may_begin.take())
       return false;
     internal::environment env{directory.path() / "journal",
@@ -298,7 +215,7 @@ BOOST_AUTO_TEST_CASE(a_second_process_that_appends_stops_the_first_and_spoils_no
   signal_line may_begin;
   std::set<message_id> taken;
   auto theirs = event_of(10);
-  auto other = start([&] {
+  auto other = start_child([&] {
     if (!may_begin.take())
       return false;
     auto j = journal::open(options);
@@ -324,113 +241,6 @@ BOOST_AUTO_TEST_CASE(a_second_process_that_appends_stops_the_first_and_spoils_no
   auto j = open_journal(options);
   check_holds(*j, taken);
   append_ok(*j, event_of(10));
-}
-
-BOOST_AUTO_TEST_CASE(a_file_system_that_may_only_be_read_is_refused_with_a_word) {
-  test::temporary_directory directory;
-  small_disk disk{directory.path() / "disk"};
-  if (!disk)
-    return;
-  auto options = journal_options{.directory = disk.path() / "data"};
-  auto refused = [&] {
-    auto opened = journal::open(options);
-    BOOST_TEST_REQUIRE(opened.has_error());
-    BOOST_TEST((opened.error().kind == storage_error_kind::unusable));
-    BOOST_TEST(opened.error().text.find("Mend the cause") != std::string::npos,
-               opened.error().text);
-    auto owner = data_owner::acquire(options.directory);
-    BOOST_TEST_REQUIRE(owner.has_error());
-    BOOST_TEST((owner.error().kind == storage_error_kind::unusable));
-  };
-  disk.make_read_only(true);
-  refused();
-  disk.make_read_only(false);
-  auto request = event_of(10);
-  append_ok(*open_journal(options), request);
-  disk.make_read_only(true);
-  refused();
-  disk.make_read_only(false);
-  check_holds(*open_journal(options), {request.id});
-}
-
-BOOST_AUTO_TEST_CASE(a_directory_that_may_only_be_read_is_refused_and_stays_as_it_is) {
-  test::temporary_directory directory;
-  auto data = directory.path() / "data";
-  auto request = event_of(10);
-  append_ok(*open_journal({.directory = data}), request);
-  constexpr uid_t nobody = 65'534;
-  bool is_root = ::geteuid() == 0;
-  std::vector<fs::path> all{directory.path(), data};
-  for (const auto& entry : fs::recursive_directory_iterator{data})
-    all.push_back(entry.path());
-  auto set_modes = [&](bool writable) {
-    for (const auto& path : all) {
-      auto read_only = fs::is_directory(path) ? fs::perms{0500} : fs::perms{0400};
-      fs::permissions(path, writable ? fs::perms{0700} : read_only);
-      if (is_root)
-        BOOST_REQUIRE(::chown(path.c_str(), writable ? 0 : nobody, writable ? 0 : nobody) == 0);
-    }
-  };
-  set_modes(false);
-  auto child = start([&] {
-    if (is_root && ::setuid(nobody) != 0)
-      return false;
-    auto opened = journal::open({.directory = data});
-    auto fresh = journal::open({.directory = directory.path() / "other"});
-    return !opened && opened.error().kind == storage_error_kind::unusable && !fresh &&
-           fresh.error().kind == storage_error_kind::unusable;
-  });
-  BOOST_TEST(end_of(child) == 0);
-  BOOST_TEST((fs::status(data / "journal").permissions() == fs::perms{0500}));
-  set_modes(true);
-  check_holds(*open_journal({.directory = data}), {request.id});
-}
-
-// Somebody else's files, say, in a folder that may be written to.
-BOOST_AUTO_TEST_CASE(a_journal_that_may_not_be_read_is_refused_and_not_begun_anew) {
-  test::temporary_directory directory;
-  auto data = directory.path() / "data";
-  auto request = event_of(10);
-  append_ok(*open_journal({.directory = data}), request);
-  constexpr uid_t nobody = 65'534;
-  bool is_root = ::geteuid() == 0;
-  std::vector<fs::path> folders{directory.path(), data};
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator{data})
-    (entry.is_directory() ? folders : files).push_back(entry.path());
-  auto give_folders_to = [&](uid_t user) {
-    for (const auto& folder : folders)
-      BOOST_REQUIRE(!is_root || ::chown(folder.c_str(), user, user) == 0);
-  };
-  give_folders_to(nobody);
-  for (const auto& file : files)
-    fs::permissions(file, fs::perms{0000});
-  auto child = start([&] {
-    if (is_root && ::setuid(nobody) != 0)
-      return false;
-    auto opened = journal::open({.directory = data});
-    return !opened && opened.error().kind == storage_error_kind::unusable &&
-           opened.error().text.find((data / "journal" / "data.mdb").string()) !=
-               std::string::npos &&
-           opened.error().text.find("Mend the cause") != std::string::npos;
-  });
-  BOOST_TEST(end_of(child) == 0);
-  give_folders_to(::geteuid());
-  for (const auto& file : files)
-    fs::permissions(file, fs::perms{0600});
-  check_holds(*open_journal({.directory = data}), {request.id});
-}
-
-BOOST_AUTO_TEST_CASE(what_is_no_file_in_the_place_of_one_is_refused_and_stays) {
-  test::temporary_directory directory;
-  auto place = directory.path() / "journal" / "data.mdb";
-  fs::create_directories(place);
-  auto opened = journal::open({.directory = directory.path()});
-  BOOST_TEST_REQUIRE(opened.has_error());
-  BOOST_TEST((opened.error().kind == storage_error_kind::unusable));
-  BOOST_TEST(opened.error().text.find(place.string()) != std::string::npos, opened.error().text);
-  BOOST_TEST(fs::is_directory(place));
-  BOOST_TEST(!fs::exists(directory.path() / "journal" / "new"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
