@@ -1,36 +1,16 @@
 #include <microlith/persistence/internal/append_rules.hpp>
 #include <microlith/persistence/internal/hash.hpp>
 #include <microlith/persistence/internal/lmdb_journal.hpp>
+#include <microlith/persistence/internal/prefetch.hpp>
 
-#include <algorithm>
 #include <utility>
 
 namespace microlith::internal {
 
 namespace {
 
-// Far enough that memory has come, near enough that it is still in the nearest cache.
-constexpr std::size_t streams_ahead = 16;
-constexpr std::size_t filtered_ahead = 8;
-constexpr std::size_t requests_ahead = 8;
-constexpr std::size_t events_ahead = 4;
 // The index of small events may become larger than the journal.
 constexpr std::size_t index_map_share = 2;
-
-// Others have filled these on their way here, mostly not lately.
-void prefetch(const append_request& request) {
-  __builtin_prefetch(&request.checks);
-  __builtin_prefetch(&request.events);
-}
-
-void prefetch(const new_event& event) {
-  if (!event.message)
-    return;
-  const auto* head = &event.message.head();
-  __builtin_prefetch(head);
-  __builtin_prefetch(&head->facts);
-  __builtin_prefetch(event.message.body());
-}
 
 }  // namespace
 
@@ -148,65 +128,18 @@ void lmdb_journal::append_all(append_batch requests, std::span<append_outcome> o
   }
 }
 
-void lmdb_journal::list_streams(append_batch requests, const std::vector<bool>& decided) {
-  streams_.clear();
-  next_stream_ = prefetched_streams_ = filtered_streams_ = 0;
-  const std::string* last_name = nullptr;
-  stream_key last_key;
-  auto hash = [&](const std::string& name) {
-    if (name.empty())
-      return stream_key{};
-    if (last_name == nullptr || *last_name != name) {
-      last_key = hash_stream(name, file_->secret());
-      last_name = &name;
-    }
-    return last_key;
-  };
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (i + requests_ahead < requests.size())
-      prefetch(*requests[i + requests_ahead]);
-    if (i + events_ahead < requests.size() && !requests[i + events_ahead]->events.empty())
-      prefetch(requests[i + events_ahead]->events.front());
-    if (decided[i])
-      continue;
-    for (const auto& check : requests[i]->checks)
-      streams_.push_back({hash(check.stream)});
-    for (const auto& event : requests[i]->events)
-      streams_.push_back({hash(event.stream)});
-  }
-}
-
-const lmdb_journal::planned_stream& lmdb_journal::next_stream(event_index::batch& batch) {
-  auto follows_itself = [&](std::size_t i) {
-    return streams_[i].key.empty() || (i > 0 && streams_[i].key == streams_[i - 1].key);
-  };
-  for (auto& i = prefetched_streams_; i < std::min(next_stream_ + streams_ahead, streams_.size());
-       ++i) {
-    if (!follows_itself(i))
-      batch.prefetch(streams_[i].key);
-  }
-  for (auto& i = filtered_streams_; i < std::min(next_stream_ + filtered_ahead, streams_.size());
-       ++i) {
-    if (follows_itself(i))
-      streams_[i].may_be_merged = i > 0 && streams_[i - 1].may_be_merged;
-    else
-      streams_[i].may_be_merged = batch.may_be_merged(streams_[i].key);
-  }
-  return streams_[next_stream_++];
-}
-
 bool lmdb_journal::plan(append_batch requests, std::span<append_outcome> outcomes,
                         const std::vector<bool>& decided) {
   placed_.clear();
   event_index::batch batch{*index_};
   try {
-    list_streams(requests, decided);
+    streams_.list(requests, decided, file_->secret());
     for (std::size_t i = 0; i < requests.size(); ++i) {
       if (decided[i])
         continue;
-      auto after = next_stream_ + requests[i]->checks.size() + requests[i]->events.size();
+      auto after = streams_.taken() + requests[i]->checks.size() + requests[i]->events.size();
       outcomes[i] = plan_one(batch, *requests[i], i);
-      next_stream_ = after;
+      streams_.skip_to(after);
     }
     batch.settle();
   } catch (const std::exception& error) {
@@ -224,7 +157,7 @@ bool lmdb_journal::plan(append_batch requests, std::span<append_outcome> outcome
 std::optional<append_outcome> lmdb_journal::check_streams(event_index::batch& batch,
                                                           const append_request& request) {
   for (const auto& check : request.checks) {
-    const auto& planned = next_stream(batch);
+    const auto& planned = streams_.next(batch);
     auto head = batch.head_of(planned.key, planned.may_be_merged);
     if (!check.expected.met_by(head.at.version))
       return append_conflict{check.stream, check.expected.text(), head.at.version};
@@ -272,7 +205,7 @@ append_outcome lmdb_journal::plan_one(event_index::batch& batch, append_request&
             "two of its events have the message id " + to_string(head.id), request.id));
       return take_back_and(already_appended{*before, *before});
     }
-    const auto& planned = next_stream(batch);
+    const auto& planned = streams_.next(batch);
     auto version =
         planned.key.empty() ? 0 : batch.head_of(planned.key, planned.may_be_merged).at.version + 1;
     batch.stage({.stream = planned.key,

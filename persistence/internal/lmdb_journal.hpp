@@ -9,6 +9,7 @@
 #include <microlith/persistence/internal/event_index.hpp>
 #include <microlith/persistence/internal/inline_rows.hpp>
 #include <microlith/persistence/internal/journal_file.hpp>
+#include <microlith/persistence/internal/planned_streams.hpp>
 #include <microlith/persistence/journal.hpp>
 
 #include <cstddef>
@@ -58,11 +59,6 @@ class lmdb_journal final : public journal {
     std::uint64_t stream_version = 0;
     std::uint32_t type = 0;
   };
-  /// What a plan will look up.
-  struct planned_stream {
-    stream_key key;
-    bool may_be_merged = true;
-  };
   enum class write_result { written, out_of_space, map_has_grown, not_written, broken };
 
   [[nodiscard]] std::optional<storage_error> index_tail();
@@ -73,8 +69,6 @@ class lmdb_journal final : public journal {
                                         std::size_t number);
   [[nodiscard]] std::optional<append_outcome> check_streams(event_index::batch& batch,
                                                             const append_request& request);
-  void list_streams(append_batch requests, const std::vector<bool>& decided);
-  const planned_stream& next_stream(event_index::batch& batch);
   [[nodiscard]] write_result write(append_batch requests, std::span<append_outcome> outcomes,
                                    std::vector<bool>& decided);
   void take_back();
@@ -103,11 +97,7 @@ class lmdb_journal final : public journal {
   std::string broken_;  ///< why nothing can be appended any more
   // Reused by every append.
   std::vector<placed_event> placed_;
-  // In the order in which they are looked up: known ahead, so that memory is asked for in time.
-  std::vector<planned_stream> streams_;
-  std::size_t next_stream_ = 0;
-  std::size_t prefetched_streams_ = 0;
-  std::size_t filtered_streams_ = 0;
+  planned_streams streams_;
   bytes record_;
   bytes facts_;
   const conversation_facts* encoded_facts_ = nullptr;  ///< what `facts_` are of
