@@ -131,7 +131,7 @@ class byte_reader : public cereal::InputArchive<byte_reader> {
     } else if constexpr (kind == shape::duration) {
       return get_duration(value);
     } else if constexpr (kind == shape::id) {
-      return get_big_endian(value.high) && get_big_endian(value.low);
+      return get_id_half(value.high) && get_id_half(value.low);
     } else if constexpr (kind == shape::secret) {
       return get(value.reveal_to_fill());
     } else if constexpr (kind == shape::structure) {
@@ -172,12 +172,12 @@ class byte_reader : public cereal::InputArchive<byte_reader> {
     return true;
   }
 
-  bool get_big_endian(std::uint64_t& word) {
+  bool get_id_half(std::uint64_t& word) {
     if (left() < sizeof word) [[unlikely]]
       return fail_short(sizeof word);
-    word = 0;
-    for (std::size_t i = 0; i < sizeof word; ++i)
-      word = (word << 8) | std::to_integer<std::uint64_t>(*next_++);
+    std::memcpy(&word, next_, sizeof word);
+    word = internal::big_endian(word);
+    next_ += sizeof word;
     return true;
   }
 

@@ -49,6 +49,11 @@ constexpr T little_endian(T value) {
   }
 }
 
+/// As bytes in the order of RFC 9562, in which ids are written.
+constexpr std::uint64_t big_endian(std::uint64_t value) {
+  return std::endian::native == std::endian::big ? value : __builtin_bswap64(value);
+}
+
 /// Numbers whose bytes in memory are those on the wire, so that a list of them is copied at once.
 template <class T>
 inline constexpr bool copied_as_is = (shape_of<T> == shape::integer ||
@@ -157,9 +162,10 @@ class byte_writer : public cereal::OutputArchive<byte_writer> {
     } else if constexpr (kind == shape::duration) {
       put(static_cast<std::int64_t>(value.count()));
     } else if constexpr (kind == shape::id) {
-      // In the order of RFC 9562, so that a dump shows what the text form shows.
-      put_big_endian(value.high);
-      put_big_endian(value.low);
+      // So that a dump shows what the text form shows.
+      const std::uint64_t both[2] = {internal::big_endian(value.high),
+                                     internal::big_endian(value.low)};
+      put_raw(both, sizeof both);
     } else if constexpr (kind == shape::secret) {
       put(value.reveal());
     } else if constexpr (kind == shape::structure) {
@@ -184,11 +190,6 @@ class byte_writer : public cereal::OutputArchive<byte_writer> {
   void put_word(Word word) {
     word = internal::little_endian(word);
     put_raw(&word, sizeof word);
-  }
-
-  void put_big_endian(std::uint64_t word) {
-    for (int shift = 56; shift >= 0; shift -= 8)
-      put_word(static_cast<std::uint8_t>(word >> shift));
   }
 
   void put_length(std::size_t length) { put_word(static_cast<length_prefix>(length)); }

@@ -68,13 +68,6 @@ class links {
   virtual void start(link_events& to) = 0;
   /// Any thread; never blocks.
   [[nodiscard]] virtual sent send(const std::string& peer, std::span<const std::byte> message) = 0;
-  /// The same for one of many: it leaves with the next one that is sent, or when a frame is full,
-  /// at the latest at `let_go`, which must follow.
-  [[nodiscard]] virtual sent send_with_more(const std::string& peer,
-                                            std::span<const std::byte> message) {
-    return send(peer, message);
-  }
-  virtual void let_go() {}
   [[nodiscard]] virtual std::vector<link_status> status() const = 0;
   /// Sends what was taken, for a moment, then closes. Afterwards nothing is called any more.
   virtual void stop() = 0;

@@ -276,6 +276,7 @@ void cluster::lost(const std::string& name, const std::string& why) {
   at->cut_off.store(false);
   {
     std::lock_guard lock{at->sending};
+    at->published.clear();
     at->backlog.clear();
     at->backlog_bytes = 0;
     at->bell_due = false;

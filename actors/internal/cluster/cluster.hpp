@@ -164,7 +164,10 @@ class cluster final : public link_events,
   void take_routes(peer& from, wire::routes&& said);
   void log_unreadable(const peer& from, const decode_error& why);
   void take_message(peer& from, std::span<const std::byte> body);
-  void take_message(peer& from, wire::message& said);
+  void take_to_handle(peer& from, wire::message& said);
+  void take_published(peer& from, std::span<const std::byte> body);
+  void take_event(peer& from, wire::message& said,
+                  const std::shared_ptr<const conversation_facts>& facts);
   void take_append(peer& from, wire::append&& said);
   void take_read(peer& from, wire::read&& question);
   void take_page(wire::page&& said);
@@ -207,13 +210,14 @@ class cluster final : public link_events,
   void report_step(wire::move_step said) override;
 
   // Sending.
-  enum class follows : std::uint8_t { nothing, more };
   [[nodiscard]] peer* find(std::string_view name);
   /// The link takes it now, or it is not sent.
   [[nodiscard]] sent offer(peer& to, const bytes& frame);
   /// Arrives, if need be later, for as long as the peer lives.
-  void deliver(peer& to, const bytes& frame, follows then = follows::nothing);
-  [[nodiscard]] sent push(peer& to, const bytes& frame, follows then = follows::nothing);
+  void deliver(peer& to, const bytes& frame);
+  void send_published(peer& to);
+  void send_or_keep(peer& to, const bytes& frame, std::size_t messages);
+  [[nodiscard]] sent push(peer& to, const bytes& frame);
   void keep(peer& to, bytes&& frame);
   bool flush(peer& to);
   void retry_later();
@@ -236,9 +240,6 @@ class cluster final : public link_events,
                                                                           wire::facts&& said,
                                                                           message_id message,
                                                                           std::uint64_t ticket);
-  /// The same for a message that is not to be handled; what one frame brings shares them.
-  [[nodiscard]] std::shared_ptr<const conversation_facts> common_facts(peer& from,
-                                                                       const wire::facts& said);
   [[nodiscard]] incoming_type& type_from(peer& from, std::uint32_t number);
   [[nodiscard]] result<envelope, std::string> from_wire(
       peer& from, wire::envelope& said, std::shared_ptr<const conversation_facts> facts, bool raw);
@@ -254,6 +255,8 @@ class cluster final : public link_events,
   void pass_failure(const std::vector<peer*>& to, const envelope& message, const failure& why);
   struct published_type;
   [[nodiscard]] published_type& published_as(const message_type& type);
+  void encode_published(const envelope& message, std::uint32_t type);
+  void gather(peer& to, const envelope& message, std::uint8_t use);
   void rebuild_routing();
 
   // Appends.
@@ -302,9 +305,10 @@ class cluster final : public link_events,
   boost::unordered_flat_map<const message_type*, published_type> published_types_;
   std::uint64_t published_version_ = 0;  ///< of the routing that they are of
   wire::message publishing_;
-  std::shared_ptr<const conversation_facts> publishing_facts_;  ///< those in it
-  bytes publishing_frame_;
-  bool holds_published_ = false;  ///< something of it may wait for more
+  bytes published_event_;
+  bytes published_facts_as_written_;
+  std::shared_ptr<const conversation_facts> published_facts_;  ///< those
+  std::vector<peer*> published_to_;                            ///< something may wait for more
 
   std::shared_mutex types_mutex_;
   boost::unordered_flat_map<const message_type*, std::uint32_t> numbers_;

@@ -46,13 +46,11 @@ void cluster::all_arrived(const std::string& name) {
   auto* from = find(name);
   if (from == nullptr)
     return;
-  // Another one for the next frame: who is done with these does not meet who is making those.
-  from->common.reset();
-  if (from->published.empty())
+  if (from->to_subscribers.empty())
     return;
   event_batch batch;
-  batch.messages = std::exchange(from->published, {});
-  from->published.reserve(batch.messages.size());
+  batch.messages = std::exchange(from->to_subscribers, {});
+  from->to_subscribers.reserve(batch.messages.size());
   caf::anon_send(runtime_.actors().writer, std::move(batch));
 }
 
@@ -76,6 +74,9 @@ void cluster::take(peer& from, std::span<const std::byte> frame) {
       return;
     case wire::kind::message:
       take_message(from, body);
+      return;
+    case wire::kind::published:
+      take_published(from, body);
       return;
     case wire::kind::finished:
       take_as<wire::finished>(from, body, [&](auto&& said) {

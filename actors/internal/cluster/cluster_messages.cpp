@@ -10,6 +10,10 @@ namespace {
 /// Memory that is kept for the next message.
 constexpr std::size_t max_kept_frame_bytes = std::size_t{64} << 10;
 
+wire::facts facts_in(wire::message& said) {
+  return said.envelope.facts ? std::move(*said.envelope.facts) : wire::facts{};
+}
+
 }  // namespace
 
 peer* cluster::server_of(const message_type& type) {
@@ -242,87 +246,22 @@ void cluster::not_passed(const std::vector<peer*>& to, const envelope& message, 
   pass_failure(to, message, why);
 }
 
-// As the peers know it, and who wants it, until something changes about that.
-cluster::published_type& cluster::published_as(const message_type& type) {
-  if (auto version = routing_version_.load(std::memory_order_acquire);
-      version != published_version_) {
-    published_types_.clear();
-    published_version_ = version;
-  }
-  auto [at, is_new] = published_types_.try_emplace(&type);
-  auto& as = at->second;
-  if (is_new) {
-    as.number = number_of(type);
-    std::shared_lock lock{routing_mutex_};
-    if (auto wanted = routing_.wants.find(std::string{type.name}); wanted != routing_.wants.end())
-      as.wanting = wanted->second;
-  }
-  return as;
-}
-
-void cluster::publish(const envelope& message) {
-  const auto& type = message.type();
-  const auto& head = message.head();
-  const auto& as = published_as(type);
-  pass_to_open_work(message);
-  auto path = path_of(head);
-  if (path.empty() && as.wanting.empty())
-    return;
-  auto& said = publishing_.envelope;
-  head_to_wire(said, message);
-  if (!said.facts || publishing_facts_ != head.facts) {
-    said.facts = facts_to_wire(head);
-    publishing_facts_ = head.facts;
-  }
-  said.type = as.number;
-  auto& frame = publishing_frame_;
-  try {
-    wire::make_message_frame(frame, publishing_, message);
-  } catch (...) {
-    not_passed(path, message, not_encoded(message));
-    return;
-  }
-  auto send = [&](peer& to, std::uint8_t use) {
-    if (type.holds_secret && !to.carries_secrets)
-      return;
-    wire::use_in(frame) = static_cast<std::byte>(use);
-    deliver(to, frame, follows::more);
-    holds_published_ = true;
-  };
-  auto is_in = [](const std::vector<peer*>& all, const peer* one) {
-    return std::find(all.begin(), all.end(), one) != all.end();
-  };
-  for (auto* each : path)
-    send(*each, is_in(as.wanting, each) ? wire::use::pass | wire::use::subscribe : wire::use::pass);
-  for (auto* each : as.wanting) {
-    if (!is_in(path, each))
-      send(*each, wire::use::subscribe);
-  }
-  if (type.holds_secret)
-    wipe(frame.data(), frame.size());
-  if (frame.capacity() > max_kept_frame_bytes)
-    frame = {};
-}
-
-void cluster::published_all() {
-  if (std::exchange(holds_published_, false))
-    links_->let_go();
-}
-
 void cluster::take_message(peer& from, std::span<const std::byte> body) {
   auto& said = from.heard;
   if (auto read = decode_into(said, body); !read) {
     log_unreadable(from, read.error());
     return;
   }
-  take_message(from, said);
+  if ((said.use & wire::use::handle) != 0)
+    take_to_handle(from, said);
+  else
+    take_event(from, said, facts_from_wire(from, facts_in(said), {}, 0));
   if (said.envelope.body.capacity() > max_kept_frame_bytes)
     said.envelope.body = {};
 }
 
-void cluster::take_message(peer& from, wire::message& said) {
+void cluster::take_to_handle(peer& from, wire::message& said) {
   auto& node = runtime_.actors();
-  bool handle = (said.use & wire::use::handle) != 0;
   auto refuse = [&](failure_kind kind, std::string text) {
     failure why{.kind = kind,
                 .certainty = certainty::not_done,
@@ -330,52 +269,25 @@ void cluster::take_message(peer& from, wire::message& said) {
                 .message = said.envelope.id};
     deliver(from, wire::frame(wire::kind::failed, wire::failed{said.ticket, failure_to_wire(why)}));
   };
-  // Whoever sees an event sees a journal that holds it.
-  if (remote_journal_ != nullptr && said.envelope.position != 0)
-    remote_journal_->has_grown(said.envelope.position);
-  if (!said.envelope.facts)
-    said.envelope.facts.emplace();
-  auto facts =
-      handle ? facts_from_wire(from, std::move(*said.envelope.facts), said.envelope.id, said.ticket)
-             : common_facts(from, *said.envelope.facts);
+  auto facts = facts_from_wire(from, facts_in(said), said.envelope.id, said.ticket);
   auto message = from_wire(from, said.envelope, std::move(facts), false);
   if (!message) {
-    if (handle) {
-      refuse(failure_kind::handler_failed, message.error());
-    } else if ((said.use & wire::use::pass) != 0 &&
-               !type_from(from, said.envelope.type).problem.empty()) {
-      // Somebody may wait for it, in vain. One that nobody here has heard of nobody waits for.
-      static_cast<void>(node.talks->fail(said.envelope.correlation, said.envelope.root,
-                                         {.kind = failure_kind::handler_failed,
-                                          .certainty = certainty::unknown,
-                                          .text = message.error(),
-                                          .message = said.envelope.id},
-                                         node.now()));
-    }
+    refuse(failure_kind::handler_failed, message.error());
     return;
   }
   auto kind = message->type().kind;
-  if (handle && kind != message_kind::command && kind != message_kind::query) {
+  if (kind != message_kind::command && kind != message_kind::query) {
     refuse(failure_kind::handler_failed, "only commands and queries are handled for other nodes");
     return;
   }
-  if (handle) {
-    if (node.closed.load(std::memory_order_acquire)) {
-      refuse(failure_kind::stopped,
-             "node " + setup_.node + " is stopping; dispatch again when it has restarted");
-      return;
-    }
-    handling_.fetch_add(1, std::memory_order_acq_rel);
-    auto& bus = node.bus(kind == message_kind::command ? bus_kind::command : bus_kind::query);
-    bus.deliver(std::move(*message));
+  if (node.closed.load(std::memory_order_acquire)) {
+    refuse(failure_kind::stopped,
+           "node " + setup_.node + " is stopping; dispatch again when it has restarted");
     return;
   }
-  if ((said.use & wire::use::pass) != 0) {
-    node.talks->pass(*message, node.now());
-    pass_to_open_work(*message);
-  }
-  if ((said.use & wire::use::subscribe) != 0)
-    from.published.push_back(std::move(*message));
+  handling_.fetch_add(1, std::memory_order_acq_rel);
+  auto& bus = node.bus(kind == message_kind::command ? bus_kind::command : bus_kind::query);
+  bus.deliver(std::move(*message));
 }
 
 }  // namespace microlith::internal

@@ -6,10 +6,9 @@
 namespace microlith::internal {
 
 // Under `sending`. A frame that has begun to leave is taken: its rest waits if it must.
-sent cluster::push(peer& to, const bytes& frame, follows then) {
+sent cluster::push(peer& to, const bytes& frame) {
   if (frame.size() <= wire::max_piece_bytes)
-    return then == follows::more ? links_->send_with_more(to.name, frame)
-                                 : links_->send(to.name, frame);
+    return links_->send(to.name, frame);
   std::span<const std::byte> left{frame};
   bool begun = false;
   while (!left.empty()) {
@@ -71,19 +70,33 @@ sent cluster::offer(peer& to, const bytes& frame) {
   std::lock_guard lock{to.sending};
   if (!to.joined.load())
     return sent::unreachable;
+  send_published(to);
   if (!to.backlog.empty() && !flush(to))
     return to.cut_off.load() ? sent::unreachable : sent::overloaded;
   return push(to, frame);
 }
 
-void cluster::deliver(peer& to, const bytes& frame, follows then) {
+void cluster::deliver(peer& to, const bytes& frame) {
   std::lock_guard lock{to.sending};
   if (!to.joined.load())
     return;
-  if (flush(to) && push(to, frame, then) == sent::taken)
+  send_published(to);
+  send_or_keep(to, frame, 1);
+}
+
+// Under `sending`.
+void cluster::send_published(peer& to) {
+  if (to.published.empty())
+    return;
+  send_or_keep(to, to.published.frame(), to.published.events());
+  to.published.clear();
+}
+
+void cluster::send_or_keep(peer& to, const bytes& frame, std::size_t messages) {
+  if (flush(to) && push(to, frame) == sent::taken)
     return;
   if (to.backlog_bytes + frame.size() > max_backlog_bytes) {
-    runtime_.actors().counters.dropped_for_nodes.fetch_add(1, std::memory_order_relaxed);
+    runtime_.actors().counters.dropped_for_nodes.fetch_add(messages, std::memory_order_relaxed);
     return;
   }
   keep(to, bytes{frame});

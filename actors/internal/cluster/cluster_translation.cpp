@@ -133,7 +133,8 @@ result<bytes, failure> cluster::frame_of(const envelope& message, std::uint8_t u
     head_to_wire(said.envelope, message);
     said.envelope.facts = facts_to_wire(message.head());
     said.envelope.type = number_of(message.type());
-    wire::make_message_frame(frame, said, message);
+    frame.push_back(static_cast<std::byte>(wire::kind::message));
+    wire::append_message(frame, said, message);
   } catch (...) {
     return not_encoded(message);
   }
@@ -147,8 +148,7 @@ failure cluster::not_encoded(const envelope& message) {
           " cannot be sent to another node, encoding it failed: " + current_exception_text());
 }
 
-void wire::make_message_frame(bytes& out, const message& said, const microlith::envelope& of) {
-  out.assign(1, static_cast<std::byte>(kind::message));
+void wire::append_message(bytes& out, const message& said, const microlith::envelope& of) {
   encode_to(out, said);
   auto begin = out.size();
   of.type().encode(of.body(), out);
@@ -177,15 +177,6 @@ std::shared_ptr<const conversation_facts> cluster::facts_from_wire(const peer& f
   facts.came_by = std::make_shared<const hop>(
       hop{.node = from.name, .message = message, .ticket = ticket, .before = std::move(before)});
   return std::make_shared<const conversation_facts>(std::move(facts));
-}
-
-std::shared_ptr<const conversation_facts> cluster::common_facts(peer& from,
-                                                                const wire::facts& said) {
-  if (!from.common || from.common_as_written != said) {
-    from.common_as_written = said;
-    from.common = facts_from_wire(from, wire::facts{said}, {}, 0);
-  }
-  return from.common;
 }
 
 // What this node makes of a type as a peer writes it.

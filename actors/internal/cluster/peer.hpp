@@ -6,6 +6,7 @@
 // goes out is under `sending`; `routes` is replaced as a whole.
 
 #include <microlith/actors/internal/cluster/cluster_file.hpp>
+#include <microlith/actors/internal/cluster/published_frame.hpp>
 #include <microlith/actors/internal/cluster/wire.hpp>
 #include <microlith/messages/message_type.hpp>
 
@@ -43,16 +44,13 @@ struct peer {
 
   // The link's thread.
   std::vector<incoming_type> types;
-  bytes pieces;         ///< of a frame that came in fragments
-  wire::message heard;  ///< the last one; keeps its memory
-  /// For subscribers here, of the frame of the link that is being taken; and what its messages have
-  /// in common.
-  std::vector<envelope> published;
-  std::shared_ptr<const conversation_facts> common;
-  wire::facts common_as_written;
+  bytes pieces;                          ///< of a frame that came in fragments
+  wire::message heard;                   ///< the last one; keeps its memory
+  std::vector<envelope> to_subscribers;  ///< here, of the frame of the link that is being taken
 
   // Under `sending`.
   std::mutex sending;
+  published_frame published;  ///< leaves before whatever follows it
   std::deque<bytes> backlog;  ///< what must arrive and cannot leave yet
   std::size_t backlog_bytes = 0;
   bool bell_due = false;

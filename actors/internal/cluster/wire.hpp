@@ -41,6 +41,7 @@ enum class kind : std::uint8_t {
   types,
   routes,
   message,
+  published,
   finished,
   failed,
   failed_conversation,
@@ -122,6 +123,7 @@ BOOST_DESCRIBE_STRUCT(envelope, (),
 
 /// What is to be done with a message: one or more of these.
 namespace use {
+inline constexpr std::uint8_t none = 0;       ///< it is no message: facts, in a published frame
 inline constexpr std::uint8_t handle = 1;     ///< the receiver serves it, and says how it ended
 inline constexpr std::uint8_t pass = 2;       ///< it may be what a wait is for
 inline constexpr std::uint8_t subscribe = 4;  ///< it is for subscribers
@@ -133,6 +135,14 @@ struct message {
   wire::envelope envelope;
 };
 BOOST_DESCRIBE_STRUCT(message, (), (use, ticket, envelope))
+
+/// A frame of what was published holds messages without facts, one after the other, and before the
+/// first of those that share them, and whenever they change, these.
+struct published_facts {
+  std::uint8_t use = use::none;
+  wire::facts facts;
+};
+BOOST_DESCRIBE_STRUCT(published_facts, (), (use, facts))
 
 struct finished {
   std::uint64_t ticket = 0;
@@ -373,12 +383,7 @@ template <class T>
   return out;
 }
 
-/// Makes `out` the frame of a message. `said` has no body: it comes last, and is written straight
-/// into the frame.
-void make_message_frame(bytes& out, const message& said, const microlith::envelope& of);
-/// The use that such a frame names, which comes first.
-[[nodiscard]] inline std::byte& use_in(bytes& message_frame) {
-  return message_frame[1];
-}
+/// Appends a message. `said` has no body: it comes last, and is written straight to its place.
+void append_message(bytes& out, const message& said, const microlith::envelope& of);
 
 }  // namespace microlith::internal::wire

@@ -44,20 +44,6 @@ class links_of_a_broker final : public broker_links {
     return found == boxes_.end() ? sent::unreachable : woken(found->second->put(message));
   }
 
-  [[nodiscard]] sent send_with_more(const std::string& peer,
-                                    std::span<const std::byte> message) override {
-    auto found = boxes_.find(peer);
-    return found == boxes_.end() ? sent::unreachable : woken(found->second->put_with_more(message));
-  }
-
-  void let_go() override {
-    bool wake = false;
-    for (const auto& [name, box] : boxes_)
-      wake = box->let_go() || wake;
-    if (wake)
-      caf::anon_send(broker_, link_flush_atom::value);
-  }
-
   [[nodiscard]] std::vector<link_status> status() const override {
     std::vector<link_status> all;
     for (const auto& [name, box] : boxes_)

@@ -11,7 +11,7 @@ outbox::outbox(std::string peer, std::string address, std::size_t max_kept_bytes
   status_.address = std::move(address);
 }
 
-outbox::put_result outbox::put(std::span<const std::byte> message, std::size_t due_bytes) {
+outbox::put_result outbox::put(std::span<const std::byte> message) {
   if (message.size() > max_link_message_bytes)
     return {sent::overloaded};
   auto size = recorded_bytes(message.size());
@@ -20,19 +20,10 @@ outbox::put_result outbox::put(std::span<const std::byte> message, std::size_t d
     return {sent::unreachable};
   if (size > max_kept_bytes_ - kept_bytes_)
     return {sent::overloaded};
-  if (due_bytes != 0 && waiting_.empty())
-    waiting_.reserve(due_bytes + due_bytes / 4);  // it will be a frame
   append_records(waiting_, message);
   kept_bytes_ += size;
   ++status_.messages_sent;
-  due_ = due_ || waiting_.size() >= due_bytes;
-  return {sent::taken, due_ && !std::exchange(woken_, true)};
-}
-
-bool outbox::let_go() {
-  std::lock_guard lock{mutex_};
-  due_ = due_ || !waiting_.empty();
-  return due_ && !std::exchange(woken_, true);
+  return {sent::taken, !std::exchange(woken_, true)};
 }
 
 link_status outbox::status() const {
@@ -59,7 +50,6 @@ void outbox::shut() {
 void outbox::drop() {
   std::lock_guard lock{mutex_};
   open_ = false;
-  due_ = false;
   kept_bytes_ = 0;
   waiting_ = {};
 }
@@ -67,7 +57,7 @@ void outbox::drop() {
 link_bytes outbox::take() {
   std::lock_guard lock{mutex_};
   woken_ = false;
-  return std::exchange(due_, false) ? std::exchange(waiting_, {}) : link_bytes{};
+  return std::exchange(waiting_, {});
 }
 
 void outbox::release(std::size_t size_bytes) {

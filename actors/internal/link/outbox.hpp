@@ -22,13 +22,7 @@ class outbox {
     sent outcome = sent::unreachable;
     bool wake = false;  ///< the links' thread does not know yet that something waits
   };
-  [[nodiscard]] put_result put(std::span<const std::byte> message) { return put(message, 0); }
-  /// The same where others follow at once: it waits until a frame is full.
-  [[nodiscard]] put_result put_with_more(std::span<const std::byte> message) {
-    return put(message, batch_bytes);
-  }
-  /// Nothing follows: whether the links' thread is to be woken.
-  [[nodiscard]] bool let_go();
+  [[nodiscard]] put_result put(std::span<const std::byte> message);
   [[nodiscard]] link_status status() const;
 
   /// Links' thread: messages are taken from now on. A peer that joins anew is counted anew.
@@ -37,7 +31,7 @@ class outbox {
   void shut();
   /// Links' thread: those that were taken are gone, too.
   void drop();
-  /// Links' thread: what waits, as records; nothing where more is to follow.
+  /// Links' thread: what waits, as records.
   [[nodiscard]] link_bytes take();
   /// Links' thread: bytes of records that the peer has acknowledged.
   void release(std::size_t size_bytes);
@@ -50,13 +44,10 @@ class outbox {
   }
 
  private:
-  [[nodiscard]] put_result put(std::span<const std::byte> message, std::size_t due_bytes);
-
   const std::size_t max_kept_bytes_;
   mutable std::mutex mutex_;
   bool open_ = false;
   bool woken_ = false;
-  bool due_ = false;  ///< what waits is to leave
   std::size_t kept_bytes_ = 0;
   link_bytes waiting_;
   link_status status_;

@@ -62,6 +62,19 @@ wire::page a_page() {
   return made;
 }
 
+bytes published_by_eve(const wire::envelope& event) {
+  bytes frame{static_cast<std::byte>(wire::kind::published)};
+  wire::published_facts facts;
+  facts.facts.origin = "b";
+  facts.facts.subject = "eve";
+  encode_to(frame, facts);
+  auto without_facts = event;
+  without_facts.facts.reset();
+  for (auto use : {wire::use::pass, wire::use::subscribe})
+    encode_to(frame, wire::message{use, 0, without_facts});
+  return frame;
+}
+
 /// One frame of each kind that a node says, as it says it. Types 0 to 2 are announced first.
 std::vector<bytes> one_of_each() {
   wire::types types;
@@ -98,6 +111,7 @@ std::vector<bytes> one_of_each() {
                   wire::routes{false, true, {"test.work"}, {"test.account_opened"}, {}}),
       wire::frame(kind::message, wire::message{wire::use::handle, 7, asked}),
       wire::frame(kind::message, wire::message{wire::use::pass | wire::use::subscribe, 0, told}),
+      published_by_eve(told),
       wire::frame(kind::finished, wire::finished{1, 2}),
       wire::frame(kind::failed, wire::failed{1, why}),
       wire::frame(kind::failed_conversation,

@@ -38,44 +38,6 @@ BOOST_AUTO_TEST_CASE(what_is_published_to_a_node_that_takes_nothing_is_kept_up_t
   BOOST_TEST(heard == kept);
 }
 
-BOOST_AUTO_TEST_CASE(events_reach_subscribers_of_every_node_in_the_order_of_the_journal) {
-  started_three at;
-  std::map<std::string, std::vector<std::uint64_t>> positions;
-  std::vector<subscription> listening;
-  for (const char* name : {"a", "b", "c"}) {
-    // Two on each node; the event crosses each link once.
-    for (int i = 0; i < 2; ++i)
-      listening.push_back(at.nodes[name].events().subscribe<account_opened>(
-          [&, key = name + std::to_string(i)](const account_opened&, context& ctx) {
-            positions[key].push_back(ctx.position());
-          }));
-  }
-  at.nodes.run();
-  std::map<std::pair<std::string, std::string>, int> events;
-  at.nodes.network->on_send = [&](const std::string& from, const std::string& to,
-                                  std::span<const std::byte> message) {
-    if (!is(message, wire::kind::message))
-      return;
-    auto said = decode<wire::message>(message.subspan(1)).value();
-    if ((said.use & wire::use::subscribe) != 0)
-      ++events[{from, to}];
-  };
-  for (int i = 0; i < 10; ++i)
-    BOOST_TEST(at.nodes[i % 2 == 0 ? "b" : "c"]
-                   .commands()
-                   .dispatch(open_account{std::to_string(i)})
-                   .has_value());
-  at.nodes.run();
-  BOOST_TEST(positions.size() == 6U);
-  for (const auto& [who, seen] : positions) {
-    BOOST_TEST(seen.size() == 10U);
-    BOOST_TEST(std::is_sorted(seen.begin(), seen.end()));
-  }
-  BOOST_TEST(events.size() == 2U);
-  for (const auto& [link, count] : events)
-    BOOST_TEST(count == 10);
-}
-
 BOOST_AUTO_TEST_CASE(a_handler_hears_what_its_command_causes_on_other_nodes) {
   cluster_nodes nodes{{{"a", {"journal"}}, {"b", {}}, {"c", {}}}};
   for (const char* name : {"a", "b", "c"})

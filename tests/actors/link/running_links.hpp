@@ -109,10 +109,6 @@ class running_links {
   [[nodiscard]] sent send(const std::string& peer, std::string_view text) {
     return links_->send(peer, std::as_bytes(std::span{text.data(), text.size()}));
   }
-  [[nodiscard]] sent send_with_more(const std::string& peer, std::string_view text) {
-    return links_->send_with_more(peer, std::as_bytes(std::span{text.data(), text.size()}));
-  }
-  void let_go() { links_->let_go(); }
   [[nodiscard]] std::string address() const { return links_->listening_at(); }
   [[nodiscard]] internal::link_status status(const std::string& peer) const {
     for (const auto& one : links_->status())

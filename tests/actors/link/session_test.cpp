@@ -285,25 +285,4 @@ BOOST_AUTO_TEST_CASE(an_outbox_takes_only_what_fits_and_only_while_it_is_open) {
   BOOST_TEST((box.put(link_bytes(max_link_message_bytes + 1)).outcome == sent::overloaded));
 }
 
-BOOST_AUTO_TEST_CASE(what_more_follows_wakes_nobody_before_a_frame_is_full) {
-  outbox box{"b", "127.0.0.1:1", 1 << 20};
-  box.open(true);
-  link_bytes message(batch_bytes / 4);
-  for (int i = 0; i < 3; ++i) {
-    BOOST_TEST(!box.put_with_more(message).wake);
-    BOOST_TEST(box.take().empty());
-  }
-  BOOST_TEST(box.put_with_more(message).wake);
-  BOOST_TEST(!box.let_go());
-  BOOST_TEST(box.take().size() > batch_bytes);
-  BOOST_TEST(!box.let_go());
-  // With one that leaves at once, or when nothing follows.
-  BOOST_TEST(!box.put_with_more(message).wake);
-  BOOST_TEST(box.put(message).wake);
-  BOOST_TEST(box.take().size() > batch_bytes / 2);
-  BOOST_TEST(!box.put_with_more(message).wake);
-  BOOST_TEST(box.let_go());
-  BOOST_TEST(!box.let_go());
-}
-
 BOOST_AUTO_TEST_SUITE_END()
