@@ -136,7 +136,48 @@ account evolve(account state, const work_done&) {
 
 }  // namespace of_more_events
 
+namespace of_newer_events {
+
+struct deposited {
+  using message = microlith::event<"test.deposited", 2>;
+  using previous = samples::deposited;
+  std::string owner;
+  std::int64_t cents = 0;
+};
+BOOST_DESCRIBE_STRUCT(deposited, (), (owner, cents))
+
+struct account {
+  static constexpr std::string_view stream = samples::account::stream;
+  bool is_open = false;
+  std::int64_t balance = 0;  // in cents
+};
+BOOST_DESCRIBE_STRUCT(account, (), (is_open, balance))
+
+account_opened decide(const account&, const open_account& c) {
+  return {c.owner};
+}
+deposited decide(const account& state, const deposit& c) {
+  return {c.owner, state.balance + 100 * c.amount};
+}
+account evolve(account state, const account_opened&) {
+  return state;
+}
+account evolve(account state, const deposited& e) {
+  state.balance = e.cents;
+  return state;
+}
+
+}  // namespace of_newer_events
+
 }  // namespace
+
+namespace samples {
+
+static of_newer_events::deposited upcast(deposited old) {
+  return {std::move(old.owner), 100 * old.balance};
+}
+
+}  // namespace samples
 
 BOOST_FIXTURE_TEST_SUITE(snapshot, with_data)
 
@@ -197,6 +238,17 @@ BOOST_AUTO_TEST_CASE(a_state_with_other_fields_or_events_begins_at_the_first_eve
     BOOST_TEST(answered<deposited>(done).balance == 6);
     BOOST_TEST(script->stream_reads_from.front() == 1U);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_state_of_older_versions_of_its_events_begins_at_the_first_event) {
+  make_account(6);
+  component hosted{"test.accounts"};
+  hosted.handles<of_newer_events::account, open_account, deposit>({.snapshot_every = 1000});
+  script->stream_reads_from.clear();
+  running_node node{{hosted}, options()};
+  auto done = node.commands().dispatch_and_wait<of_newer_events::deposited>(deposit{"ann", 1});
+  BOOST_TEST(answered<of_newer_events::deposited>(done).cents == 700);
+  BOOST_TEST(script->stream_reads_from.front() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_snapshot_tells_only_of_what_is_durable) {
