@@ -232,7 +232,7 @@ void gateway::dispatch_repeatable(microlith::correlated_message<register_command
                               idempotency_key_reused>(
       claim_idempotency_key_command{
           .scope_hash =
-              key_.hash({"scope", "POST /api/register", command.principal.subject, request.key}),
+              idempotency_scope(key_, "POST /api/register", command.principal.subject, request.key),
           .body_hash = request.body_hash,
           .id = command.id,
           .correlation = command.correlation},

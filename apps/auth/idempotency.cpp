@@ -9,6 +9,11 @@ bool is_idempotency_key(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '!' && c <= '~'; });
 }
 
+std::string idempotency_scope(const http_key& key, std::string_view route, std::string_view subject,
+                              std::string_view text) {
+  return key.hash({"scope", route, subject, text});
+}
+
 std::string stream_key(const claim_idempotency_key_command& command) {
   return command.scope_hash;
 }

@@ -2,11 +2,11 @@
 
 // Requests that may come twice: the message id that a client's Idempotency-Key stands for.
 //
-// A decider: pure functions over the events of one scope, which is the key of the stream. A scope
-// is route, who asks, and the header's text, hashed (http_key.hpp). The first claim of a scope
-// fixes body and ids for good; so whoever repeats a request dispatches the same message again,
-// which the runtime carries out once.
+// A decider: pure functions over the events of one scope, which is the key of the stream. The first
+// claim of a scope fixes body and ids for good; so whoever repeats a request dispatches the same
+// message again, which the runtime carries out once.
 
+#include "auth/http_key.hpp"
 #include "auth/messages.hpp"
 
 #include <microlith/actors/decider.hpp>
@@ -22,6 +22,11 @@ inline constexpr std::size_t idempotency_key_limit_characters = 255;
 
 /// Whether it may be the text of the header: 1 to 255 visible ASCII characters.
 [[nodiscard]] bool is_idempotency_key(std::string_view text);
+
+/// The scope of a header's text, hashed: the same text is another key on another route, such as
+/// "POST /api/register", and of somebody else; `subject` is empty for all who have not signed in.
+[[nodiscard]] std::string idempotency_scope(const http_key& key, std::string_view route,
+                                            std::string_view subject, std::string_view text);
 
 struct idempotency_key {
   static constexpr std::string_view stream = "auth.idempotency_key";

@@ -1,6 +1,7 @@
 // What clients are told who register, sign in, and come back.
 
 #include "apps/auth/site.hpp"
+#include "auth/idempotency.hpp"
 #include "support/scripted_journal.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -164,6 +165,22 @@ BOOST_AUTO_TEST_CASE(a_key_stands_for_one_body) {
     BOOST_TEST(refused.body == error("idempotency_key_reused"));
   }
   BOOST_TEST(journaled(site) == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_key_is_claimed_for_its_route_alone) {
+  site site;
+  BOOST_TEST(site.post("/api/register", alice, {"Idempotency-Key: once"}).status == 201);
+  std::vector<std::string> claimed;
+  auto read = site.node()->journal().read(1, {}, [&](const microlith::record_view& record) {
+    if (record.type->name == "auth.idempotency_key_claimed_event")
+      claimed.push_back(std::string{record.stream});
+    return true;
+  });
+  BOOST_REQUIRE(read.has_value());
+  BOOST_REQUIRE(claimed.size() == 1U);
+  BOOST_TEST(claimed.front() ==
+             "auth.idempotency_key/" +
+                 idempotency_scope(site.key(), "POST /api/register", "", "once"));
 }
 
 BOOST_AUTO_TEST_CASE(whoever_has_signed_in_has_keys_of_their_own) {

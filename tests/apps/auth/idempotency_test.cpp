@@ -23,6 +23,18 @@ BOOST_AUTO_TEST_CASE(each_scope_has_a_stream_of_its_own) {
   BOOST_TEST(stream_key(first) == "scope");
 }
 
+BOOST_AUTO_TEST_CASE(a_scope_is_of_one_key_one_route_and_one_person) {
+  auto key = auth::http_key::make();
+  auto scope = idempotency_scope(key, "POST /api/register", "ann", "once");
+  BOOST_TEST(scope == idempotency_scope(key, "POST /api/register", "ann", "once"));
+  BOOST_TEST(scope != idempotency_scope(key, "POST /api/login", "ann", "once"));
+  BOOST_TEST(scope != idempotency_scope(key, "POST /api/register", "", "once"));
+  BOOST_TEST(scope != idempotency_scope(key, "POST /api/register", "ann", "twice"));
+  // Whoever may choose one of them cannot make it that of another one.
+  BOOST_TEST(scope != idempotency_scope(key, "POST /api/register", "ann ", "once"));
+  BOOST_TEST(scope != idempotency_scope(key, "POST /api/register", "annonce", ""));
+}
+
 BOOST_AUTO_TEST_CASE(the_first_claim_fixes_body_and_ids) {
   given<idempotency_key>().when(first).then(claimed);
 }

@@ -42,7 +42,7 @@ class site {
     server_ = std::move(*opened);
     http::router router{{}};
     std::make_shared<gateway>(
-        node_.commands(), node_.queries(), http_key::make(), [] { return std::string{"metrics"}; },
+        node_.commands(), node_.queries(), key_, [] { return std::string{"metrics"}; },
         server_->executor(), std::move(options))
         ->add_routes(router);
     server_->start(router);
@@ -92,6 +92,8 @@ class site {
   }
 
   microlith::test::running_node& node() { return node_; }
+  /// Under which the gateway hashes.
+  [[nodiscard]] const http_key& key() const { return key_; }
 
  private:
   microlith::node_options with_data(microlith::node_options options) {
@@ -101,6 +103,7 @@ class site {
     return options;
   }
 
+  http_key key_ = http_key::make();
   microlith::test::temporary_directory data_;
   microlith::test::running_node node_;
   std::unique_ptr<http::server> server_;
