@@ -1,5 +1,6 @@
 #include "microlith/journal_verify.hpp"
 
+#include "microlith/child.hpp"
 #include "microlith/command.hpp"
 #include "microlith/progress.hpp"
 
@@ -8,11 +9,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <iostream>
 
 namespace tool {
@@ -76,28 +73,7 @@ int verify_here(const verify_command& command) {
 }  // namespace
 
 int verify_data(const verify_command& command) {
-  std::cout << std::flush;
-  auto child = ::fork();
-  if (child < 0)
-    return verify_here(command);
-  if (child == 0) {
-    int code = exit_wrong_use;
-    try {
-      code = verify_here(command);
-    } catch (const std::exception& error) {
-      code = complain(error.what());
-    }
-    ::_exit(code);
-  }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFEXITED(status))
-    return WEXITSTATUS(status);
-  (void)complain("what lies in " + command.data.string() +
-                 " is damaged so that looking at it ends in a signal (" +
-                 ::strsignal(WTERMSIG(status)) + "). Stop the node and restore a backup");
-  return exit_damage;
+  return in_child(command.data, [&] { return verify_here(command); });
 }
 
 }  // namespace tool

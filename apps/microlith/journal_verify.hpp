@@ -11,8 +11,8 @@ struct verify_command {
   bool json = false;
 };
 
-/// In a child process: a file that is damaged in a way that nobody has thought of may end that, and
-/// is reported all the same.
+/// In a child process (child.hpp): a file that is damaged in a way that nobody has thought of may
+/// end that, and is reported all the same.
 [[nodiscard]] int verify_data(const verify_command& command);
 
 }  // namespace tool

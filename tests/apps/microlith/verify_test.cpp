@@ -57,6 +57,20 @@ BOOST_AUTO_TEST_CASE(a_file_cut_anywhere_exits_1) {
   BOOST_TEST(run({"journal", "verify", "--data", data.string()}).code == 1);
 }
 
+BOOST_AUTO_TEST_CASE(the_program_outlives_what_looks_at_the_files) {
+  microlith::test::temporary_directory directory;
+  auto data = make_data(directory.path() / "d");
+  // The report goes to a file, and the system sends a signal to whoever writes to one; what is said
+  // in the end goes where there is no file.
+  auto command = "ulimit -f 0; exec " + tool::test::program.string() + " journal verify --data '" +
+                 data.string() + "' 2>&1 >'" + (directory.path() / "report").string() + "'";
+  auto end = microlith::test::child_process{"/bin/sh", {"-c", command}}.wait();
+  BOOST_TEST(end.signal == 0);
+  BOOST_TEST(end.code == 2);
+  BOOST_TEST(end.out.starts_with("microlith: "), end.out);
+  BOOST_TEST(end.out.find("was ended by a signal") != std::string::npos, end.out);
+}
+
 BOOST_AUTO_TEST_CASE(a_directory_without_a_journal_exits_2) {
   microlith::test::temporary_directory directory;
   for (auto data : {directory.path(), directory.path() / "none"}) {
