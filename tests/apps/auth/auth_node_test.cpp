@@ -1,6 +1,8 @@
 // The program as a whole: what is started, killed and called from outside.
 
 #include "apps/auth/running_auth_node.hpp"
+#include "support/node.hpp"
+#include "support/reserved_port.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <microlith/persistence/internal/journal_layout.hpp>
@@ -14,8 +16,10 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <mutex>
 #include <set>
+#include <sstream>
 #include <thread>
 
 using auth::test::cookie_of;
@@ -52,6 +56,39 @@ int journaled(const std::filesystem::path& data, std::string_view type) {
   return count;
 }
 
+// The sockets of a process, as the system lists them; "tcp 0A 127.0.0.1" and the port of one that
+// listens.
+std::multiset<std::string> sockets_of(pid_t pid) {
+  auto process = "/proc/" + std::to_string(pid);
+  std::map<std::string, std::string> known;  // by inode
+  for (const char* table : {"tcp", "tcp6", "udp", "udp6", "raw", "raw6", "unix"}) {
+    std::ifstream file{process + "/net/" + table};
+    std::string line;
+    for (std::getline(file, line); std::getline(file, line);) {
+      std::istringstream words{line};
+      std::vector<std::string> all{std::istream_iterator<std::string>{words}, {}};
+      if (std::string_view{table} == "unix") {
+        known[all.at(6)] = "unix " + (all.size() > 7 ? all[7] : std::string{});
+        continue;
+      }
+      auto port = std::stoul(all.at(1).substr(all[1].rfind(':') + 1), nullptr, 16);
+      known[all.at(9)] =
+          std::string{table} + (all.at(3) == "0A" ? " listens on " : " on ") + std::to_string(port);
+    }
+  }
+  std::multiset<std::string> found;
+  for (const auto& each : std::filesystem::directory_iterator{process + "/fd"}) {
+    std::error_code gone;
+    auto target = std::filesystem::read_symlink(each.path(), gone).string();
+    if (!target.starts_with("socket:["))
+      continue;
+    auto inode = target.substr(8, target.size() - 9);
+    auto at = known.find(inode);
+    found.insert(at != known.end() ? at->second : "of a family that is not looked at");
+  }
+  return found;
+}
+
 bool is_one_line(const std::string& text) {
   return !text.empty() && text.find('\n') == text.size() - 1;
 }
@@ -79,6 +116,30 @@ BOOST_AUTO_TEST_CASE(users_and_sign_ins_survive_a_kill) {
   BOOST_TEST(node.call("POST", "/api/login", alice).status == 200);
   BOOST_TEST(node.call("POST", "/api/logout", {}, {cookie}).status == 204);
   BOOST_TEST(node.call("GET", "/api/me", {}, {cookie}).status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_cluster_file_there_is_no_socket_but_that_of_http) {
+  temporary_directory data;
+  using sockets = std::multiset<std::string>;
+  {
+    running_auth_node node{data.path()};
+    const sockets http{"tcp listens on " + std::to_string(node.port())};
+    auto only_http = [&] { return sockets_of(node.process().pid()) == http; };
+    microlith::test::eventually(only_http, "what looked whether it is ready has gone");
+    BOOST_TEST(node.call("POST", "/api/register", alice).status == 201);
+    BOOST_TEST(node.call("POST", "/api/login", alice).status == 200);
+    microlith::test::eventually(only_http, "its connections are closed, and nothing else is open");
+  }
+  // With one its link is seen.
+  microlith::test::reserved_port link;
+  std::ofstream{data.path() / "cluster.toml"}
+      << "[nodes.a]\nlisten = \"" << link.address()
+      << "\"\nhosts = [\"journal\", \"auth.commands\", \"auth.queries\", \"auth.gateway\"]\n";
+  running_auth_node node{data.path(),
+                         {"--cluster", (data.path() / "cluster.toml").string(), "--node", "a"}};
+  auto all = sockets_of(node.process().pid());
+  BOOST_TEST(all.contains("tcp listens on " + std::to_string(node.port())));
+  BOOST_TEST(all.contains("tcp listens on " + std::to_string(link.number())));
 }
 
 BOOST_AUTO_TEST_CASE(a_registration_is_repeated_under_its_key_after_a_kill) {
