@@ -12,6 +12,16 @@ using test::running_node;
 
 namespace {
 
+/// Encoding one that is neither throws.
+enum class shade : std::uint8_t { light, dark };
+BOOST_DESCRIBE_ENUM(shade, light, dark)
+
+struct painted {
+  using message = event<"test.painted">;
+  shade with = shade::light;
+};
+BOOST_DESCRIBE_STRUCT(painted, (), (with))
+
 std::uint64_t passed(const microlith::statistics& all, std::string_view bus,
                      std::string_view type) {
   for (const auto& each : all.messages) {
@@ -54,6 +64,20 @@ BOOST_AUTO_TEST_CASE(waits_are_counted_by_outcome) {
   BOOST_TEST(outcomes.at("timeout") == 1U);
   BOOST_TEST(outcomes.at("stopped") == 0U);
   BOOST_TEST(node.counted().handler_exceptions == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_handler_whose_event_cannot_be_stored_has_not_thrown) {
+  running_node node;
+  auto painter = node.commands()
+                     .subscribe<work>([](const work&, context& ctx) {
+                       ctx.dispatch(painted{static_cast<shade>(9)});
+                     })
+                     .value();
+  auto why = test::failure_of(node.commands().dispatch_and_wait<painted>(work{}));
+  BOOST_TEST(why.kind == failure_kind::handler_failed);
+  BOOST_TEST(why.certainty == certainty::not_done);
+  BOOST_TEST(why.text.find("enum value 9") != std::string::npos, why.text);
+  BOOST_TEST(node.counted().handler_exceptions == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_in_flight_and_in_mailboxes_is_shown) {

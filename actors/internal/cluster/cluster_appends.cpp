@@ -125,7 +125,6 @@ void cluster::append(std::unique_ptr<append_job> given) {
   try {
     frame = wire::frame(wire::kind::append, to_wire(job, ticket));
   } catch (...) {
-    node.counters.handler_exceptions.fetch_add(1, std::memory_order_relaxed);
     outcome = not_sent(
         failure_kind::handler_failed,
         "what came of " + std::string{job.cause.type().name} + " cannot be sent to node " +
