@@ -213,6 +213,63 @@ BOOST_AUTO_TEST_CASE(past_a_full_link_nothing_is_done) {
   BOOST_TEST(at.nodes["a"].journal().last_position() == 20 - refused);
 }
 
+BOOST_AUTO_TEST_CASE(what_reaches_a_node_that_is_stopping_is_not_done) {
+  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {}}, {"c", {}}}};
+  for (const char* name : {"a", "b", "c"})
+    nodes.start(name);
+  int begun = 0;
+  auto works = nodes["b"].commands().subscribe<work>([&](const work&) { ++begun; }).value();
+  auto answers = nodes["b"]
+                     .queries()
+                     .subscribe<ping>([&](const ping&) {
+                       ++begun;
+                       return pong{};
+                     })
+                     .value();
+  nodes.run();
+  // Both are sent before b says that it stops, and are under way when it does.
+  nodes.network->freeze("b");
+  auto command = correlated(work{1});
+  auto query = correlated(ping{1});
+  BOOST_TEST(nodes["c"].commands().dispatch(command).has_value());
+  BOOST_TEST(nodes["c"].queries().dispatch(query).has_value());
+  nodes.run();
+  nodes.network->thaw("b");
+  nodes.stop("b");
+  for (const auto& why : {failure_of(nodes["c"].commands().wait_for<accepted>(command.correlation)),
+                          failure_of(nodes["c"].queries().wait_for<pong>(query.correlation))}) {
+    BOOST_TEST(why.kind == failure_kind::stopped);
+    BOOST_TEST(why.certainty == certainty::not_done);
+    BOOST_TEST(why.text.find("node b is stopping") != std::string::npos, why.text);
+  }
+  BOOST_TEST(begun == 0);
+  BOOST_TEST(nodes.open_ends() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_reaches_a_node_with_the_journal_that_is_stopping_is_not_appended) {
+  cluster_nodes nodes{{{"a", {"journal"}}, {"b", {}}}};
+  test::temporary_directory data;
+  nodes.start("a", {}, {.data = data.path()});
+  auto& b = nodes.start("b");
+  auto works =
+      b.commands()
+          .subscribe<work>([](const work& w, context& ctx) { ctx.dispatch(work_done{w.number}); })
+          .value();
+  nodes.run();
+  nodes.network->freeze("a");
+  auto command = correlated(work{1});
+  BOOST_TEST(b.commands().dispatch(command).has_value());
+  nodes.run();
+  nodes.network->thaw("a");
+  nodes.stop("a");
+  auto why = failure_of(b.events().wait_for<work_done>(command.correlation));
+  BOOST_TEST(why.kind == failure_kind::stopped);
+  BOOST_TEST(why.certainty == certainty::not_done);
+  auto& again = nodes.start("a", {}, {.data = data.path()});
+  BOOST_TEST(again.journal().last_position() == 0U);
+  BOOST_TEST(nodes.open_ends() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_node_that_stops_says_so_and_is_not_asked_any_more) {
   started_three at;
   auto& c = at.nodes["c"];
