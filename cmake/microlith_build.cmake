@@ -35,9 +35,7 @@ if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
   find_program(MICROLITH_CCACHE ccache)
   if(MICROLITH_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    # Without these it would not cache what uses a precompiled header.
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
-        CCACHE_SLOPPINESS=pch_defines,time_macros "${MICROLITH_CCACHE}")
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_CURRENT_LIST_DIR}/cached_compile" "${MICROLITH_CCACHE}")
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
       target_compile_options(microlith_build INTERFACE -fpch-preprocess)
     endif()
