@@ -167,23 +167,25 @@ template <class T>
 using fields_of = boost::describe::describe_members<T, boost::describe::mod_public |
                                                            boost::describe::mod_inherited>;
 
-// Stands for a value of any field's type where nothing is evaluated.
-struct any_value {
+// Stands for a value of any field of `Of` where nothing is evaluated. A base is no field.
+template <class Of>
+struct any_field {
   template <class T>
-  operator T() const;  // NOLINT: to be converted is what it is for
+    requires(!std::is_base_of_v<T, Of>)
+  operator T() const;  // NOLINT: conversion is the point
 };
-template <std::size_t>
-using one_of_many = any_value;
+template <class Of, std::size_t>
+using one_of_many = any_field<Of>;
 
 template <class T, std::size_t... Numbers>
 consteval bool holds_as_many(std::index_sequence<Numbers...>) {
   return requires {
-    T{one_of_many<Numbers>{}...};
+    T{one_of_many<T, Numbers>{}...};
   };
 }
 
 // Whether an aggregate takes more values in braces than it has described fields. Of what is no
-// aggregate, or has described bases, nobody can tell.
+// aggregate, or has bases, nobody can tell.
 template <class T>
 consteval bool leaves_a_field_out() {
   using fields = fields_of<T>;

@@ -6,6 +6,19 @@
 
 using namespace microlith;
 
+namespace {
+
+struct mark {};
+
+// A base that is not described is no field that was left out.
+struct marked : mark {
+  int number = 0;
+  std::string text;
+};
+BOOST_DESCRIBE_STRUCT(marked, (), (number, text))
+
+}  // namespace
+
 BOOST_AUTO_TEST_SUITE(describe)
 
 BOOST_AUTO_TEST_CASE(fields_come_in_the_order_of_their_description) {
@@ -16,6 +29,11 @@ BOOST_AUTO_TEST_CASE(fields_come_in_the_order_of_their_description) {
   });
   BOOST_TEST(names == "label points ");
   static_assert(field_count<sample::line> == 2 && field_count<sample::nothing> == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_base_that_is_not_described_is_no_field) {
+  static_assert(field_count<marked> == 2);
+  static_assert(!internal::leaves_a_field_out<marked>());
 }
 
 BOOST_AUTO_TEST_CASE(the_walk_over_fields_ends_when_told_to) {
