@@ -271,7 +271,7 @@ NODES = Scenario(
             ("RabbitMQ", "peer_rabbitmq", (), "rabbitmq", True),
         )
     ),
-    points=in_flight(1, 64, 1024) + at_rates(1_000, 10_000, 50_000),
+    points=in_flight(1, 64, 1024, 8192) + at_rates(1_000, 10_000, 50_000),
     tables=(THROUGHPUT, LATENCY),
     reference="Microlith, ask",
     references=(
