@@ -116,10 +116,8 @@ bool conversations::end_quietly(shard& in, correlation_id correlation,
   const auto& event = *passed.front();
   if (event.head().id != id || event.position == 0)
     return false;
-  auto at = in.quiet.find(correlation);
-  if (at == in.quiet.end() || at->second.id != id || at->second.position != 0)
+  if (!in.end_quietly(correlation, id, event.position, now))
     return false;
-  in.end_quietly(at->second, correlation, event.position, now);
   arm_if_earlier(now + limits_.keep);
   in.make_room(max_answered_);
   return true;

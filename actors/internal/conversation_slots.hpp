@@ -5,9 +5,9 @@
 // by its mutex.
 
 #include <microlith/actors/internal/conversations.hpp>
+#include <microlith/actors/internal/quiet_ends.hpp>
 
 #include <algorithm>
-#include <deque>
 
 namespace microlith::internal {
 
@@ -117,14 +117,6 @@ struct conversations::slot : boost::intrusive::list_base_hook<> {
   }
 };
 
-/// An event from outside in whose conversation nothing else has happened. Once it is durable the
-/// journal keeps it for those who may still ask.
-struct quiet_event {
-  message_id id;
-  std::uint64_t position = 0;  ///< 0: it is not durable yet
-  steady_time ended_at;
-};
-
 /// A share of the conversations, under a lock of its own.
 struct alignas(64) conversations::shard {
   template <class T>
@@ -135,10 +127,9 @@ struct alignas(64) conversations::shard {
   /// alone knows them: most are never more. Whatever else happens makes a slot of one (`find`,
   /// `obtain`).
   by_correlation<std::unique_ptr<pending_wait>> alone;
-  /// Likewise events that nobody waits for.
-  by_correlation<quiet_event> quiet;
-  std::deque<correlation_id> quiet_ends;  // oldest first; some have become slots since
-  std::size_t ended_quietly = 0;          // of `quiet`
+  /// Likewise events that nobody waits for, until they are durable.
+  by_correlation<message_id> quiet;
+  quiet_ends ended_quietly;
   by_correlation<std::unique_ptr<slot>> slots;
   boost::intrusive::list<slot> answered;  // oldest first
   boost::intrusive::multiset<pending_wait, boost::intrusive::constant_time_size<true>> by_deadline;
@@ -146,36 +137,37 @@ struct alignas(64) conversations::shard {
 
   [[nodiscard]] bool is_new(correlation_id id) const {
     return (slots.empty() || !slots.contains(id)) && (alone.empty() || !alone.contains(id)) &&
-           (quiet.empty() || !quiet.contains(id));
+           (quiet.empty() || !quiet.contains(id)) && !ended_quietly.contains(id);
   }
 
   slot& obtain(correlation_id id) {
-    auto* brief = alone.empty() && quiet.empty() ? nullptr : slot_of_brief(id);
-    return brief ? *brief : make_slot(id);
+    auto* at = find(id);
+    return at ? *at : make_slot(id);
   }
 
   slot* find(correlation_id id) {
-    if (auto* brief = alone.empty() && quiet.empty() ? nullptr : slot_of_brief(id))
-      return brief;
-    auto at = slots.find(id);
-    return at == slots.end() ? nullptr : at->second.get();
+    if (auto at = slots.find(id); at != slots.end())
+      return at->second.get();
+    return slot_of_brief(id);
   }
 
-  void end_quietly(quiet_event& event, correlation_id id, std::uint64_t position, steady_time now) {
-    event.position = position;
-    event.ended_at = now;
-    quiet_ends.push_back(id);
-    ++ended_quietly;
+  /// True: the event `id` has been alone in its conversation until now, where it is durable.
+  bool end_quietly(correlation_id correlation, message_id id, std::uint64_t position,
+                   steady_time now) {
+    auto at = quiet.find(correlation);
+    if (at == quiet.end() || at->second != id)
+      return false;
+    quiet.erase(at);
+    ended_quietly.add({correlation, id, position, now});
+    return true;
   }
 
   /// Answered conversations make room, oldest first, until there are no more than this.
   void make_room(std::size_t max) {
-    while (quiet_ends.size() > max)
-      drop_oldest_quiet_end();
-    while (answered.size() + ended_quietly > max) {
-      const auto* oldest = oldest_quiet_end();
+    while (answered.size() + ended_quietly.size() > max) {
+      const auto* oldest = ended_quietly.oldest();
       if (oldest && (answered.empty() || oldest->ended_at < answered.front().answered_at))
-        drop_oldest_quiet_end();
+        forgotten.add(ended_quietly.take_oldest().correlation);
       else
         erase(answered.front());
     }
@@ -185,10 +177,10 @@ struct alignas(64) conversations::shard {
   [[nodiscard]] std::optional<steady_time> forget_answered_by(steady_time time) {
     while (!answered.empty() && answered.front().answered_at <= time)
       erase(answered.front());
-    const auto* oldest = oldest_quiet_end();
+    const auto* oldest = ended_quietly.oldest();
     while (oldest && oldest->ended_at <= time) {
-      drop_oldest_quiet_end();
-      oldest = oldest_quiet_end();
+      forgotten.add(ended_quietly.take_oldest().correlation);
+      oldest = ended_quietly.oldest();
     }
     if (answered.empty() && !oldest)
       return std::nullopt;
@@ -231,45 +223,25 @@ struct alignas(64) conversations::shard {
       return &made;
     }
     if (auto at = quiet.find(id); at != quiet.end()) {
-      auto event = at->second;
-      quiet.erase(at);
       auto& made = make_slot(id);
-      made.dispatches.push_back({.id = event.id, .how = {}, .why = nullptr});
-      if (event.position != 0) {
-        --ended_quietly;
-        auto& dispatch = made.dispatches.front();
-        dispatch.running = 0;
-        dispatch.ended_well = true;
-        dispatch.how = accepted{event.position};
-        made.unread = event.position;
-        made.answered = true;
-        made.answered_at = event.ended_at;
-        answered.push_back(made);
-      }
+      made.dispatches.push_back({.id = at->second, .how = {}, .why = nullptr});
+      quiet.erase(at);
+      return &made;
+    }
+    if (auto event = ended_quietly.take(id)) {
+      auto& made = make_slot(id);
+      made.dispatches.push_back({.id = event->event, .how = {}, .why = nullptr});
+      auto& dispatch = made.dispatches.front();
+      dispatch.running = 0;
+      dispatch.ended_well = true;
+      dispatch.how = accepted{event->position};
+      made.unread = event->position;
+      made.answered = true;
+      made.answered_at = event->ended_at;
+      answered.push_back(made);
       return &made;
     }
     return nullptr;
-  }
-
-  // Null: there is none.
-  const quiet_event* oldest_quiet_end() {
-    for (; !quiet_ends.empty(); quiet_ends.pop_front()) {
-      auto at = quiet.find(quiet_ends.front());
-      if (at != quiet.end() && at->second.position != 0)
-        return &at->second;
-    }
-    return nullptr;
-  }
-
-  void drop_oldest_quiet_end() {
-    auto id = quiet_ends.front();
-    quiet_ends.pop_front();
-    auto at = quiet.find(id);
-    if (at == quiet.end() || at->second.position == 0)
-      return;
-    quiet.erase(at);
-    --ended_quietly;
-    forgotten.add(id);
   }
 
   slot& make_slot(correlation_id id) {

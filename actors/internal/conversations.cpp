@@ -38,7 +38,8 @@ std::size_t conversations::slots() const {
   std::size_t all = 0;
   for (std::size_t i = 0; i < shard_count_; ++i) {
     std::lock_guard lock{shards_[i].mutex};
-    all += shards_[i].slots.size() + shards_[i].alone.size() + shards_[i].quiet.size();
+    all += shards_[i].slots.size() + shards_[i].alone.size() + shards_[i].quiet.size() +
+           shards_[i].ended_quietly.size();
   }
   return all;
 }
@@ -125,7 +126,7 @@ opening conversations::open(correlation_id correlation, opened_dispatch dispatch
   auto& in = shard_of(correlation);
   std::lock_guard lock{in.mutex};
   if (dispatch.is_event && recall_ && in.is_new(correlation)) {
-    in.quiet.emplace(correlation, quiet_event{.id = dispatch.id, .ended_at = {}});
+    in.quiet.emplace(correlation, dispatch.id);
     return opening::first;
   }
   return open_slot(in, correlation, dispatch).second;

@@ -7,6 +7,7 @@
 #include <microlith/actors/internal/actors_part.hpp>
 #include <microlith/actors/internal/cluster/cluster.hpp>
 #include <microlith/actors/internal/settling.hpp>
+#include <microlith/persistence/internal/prefetch.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -265,6 +266,19 @@ void settle(writer_state& state, append_job& job, append_outcome&& outcome, stea
     state.reports[job.report_to].add(std::move(outcome));
 }
 
+// A large batch has left the nearer caches by the time it is durable.
+void prefetch_next(const std::vector<std::unique_ptr<append_job>>& jobs, std::size_t at) {
+  constexpr std::size_t jobs_ahead = 2 * events_ahead;
+  if (at + jobs_ahead < jobs.size()) {
+    const auto& job = *jobs[at + jobs_ahead];
+    prefetch(job.request);
+    __builtin_prefetch(&job.then_send);
+    __builtin_prefetch(&job.report_to);
+  }
+  if (at + events_ahead < jobs.size() && !jobs[at + events_ahead]->request.events.empty())
+    prefetch(jobs[at + events_ahead]->request.events.front());
+}
+
 void commit(writer_state& state) {
   auto& node = state.node->actors();
   auto& jobs = state.jobs;
@@ -290,6 +304,7 @@ void commit(writer_state& state) {
   auto now = node.coarse_now();
   look_at_subscribers(state);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
+    prefetch_next(jobs, i);
     settle(state, *jobs[i], std::move(outcomes[i]), now);
     // Who gets an answer may be the last to hold it, and need not copy it then.
     jobs[i].reset();
