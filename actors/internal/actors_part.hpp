@@ -111,14 +111,14 @@ class admission {
   std::size_t max_ = 0;
 };
 
-/// A live subscriber as the writer sees it.
+/// A live subscriber as the settler sees it.
 struct live_subscriber {
   handler_actor function;  // one of the two is set
   receiver_actor native;
   std::string component;  ///< that listens; empty: none does
   live_options options;
   std::atomic<std::size_t> pending{0};
-  // The writer alone touches these: what it did not send.
+  // The settler alone touches these: what it did not send.
   std::uint64_t missed_from = 0;
   std::uint64_t missed_to = 0;
 };
