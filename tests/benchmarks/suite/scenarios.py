@@ -278,6 +278,22 @@ NODES = Scenario(
         ("events to four", "Microlith, events to four"),
         ("events", "Microlith, events"),
     ),
+    goals=(
+        Goal(
+            "a question to another node: 0.71 of CAF's, 1 in flight (1.4 times its latency)",
+            "Microlith, ask",
+            "1 in flight",
+            0.71,
+            ("bare CAF, ask",),
+        ),
+        Goal(
+            "events to another node, durable first: 3 times CAF's messages, 8,192 in flight",
+            "Microlith, events",
+            "8,192 in flight",
+            3,
+            ("bare CAF, events",),
+        ),
+    ),
 )
 
 FOOTPRINT = Scenario(
