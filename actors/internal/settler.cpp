@@ -1,7 +1,6 @@
 #include <microlith/actors/internal/cluster/cluster.hpp>
 #include <microlith/actors/internal/settler.hpp>
 #include <microlith/actors/internal/settling.hpp>
-#include <microlith/persistence/internal/prefetch.hpp>
 
 #include <utility>
 
@@ -14,15 +13,20 @@ constexpr std::size_t max_gathered = 128;
 
 // A large batch has left the nearer caches by the time it is durable.
 void prefetch_next(const std::vector<std::unique_ptr<append_job>>& jobs, std::size_t at) {
+  constexpr std::size_t events_ahead = 4;
   constexpr std::size_t jobs_ahead = 2 * events_ahead;
   if (at + jobs_ahead < jobs.size()) {
     const auto& job = *jobs[at + jobs_ahead];
-    prefetch(job.request);
+    __builtin_prefetch(&job.request.events);
     __builtin_prefetch(&job.then_send);
     __builtin_prefetch(&job.report_to);
   }
-  if (at + events_ahead < jobs.size() && !jobs[at + events_ahead]->request.events.empty())
-    prefetch(jobs[at + events_ahead]->request.events.front());
+  if (at + events_ahead < jobs.size() && !jobs[at + events_ahead]->request.events.empty()) {
+    if (const auto& event = jobs[at + events_ahead]->request.events.front().message) {
+      __builtin_prefetch(&event.head());
+      __builtin_prefetch(event.body());
+    }
+  }
 }
 
 }  // namespace

@@ -62,8 +62,9 @@ BOOST_AUTO_TEST_CASE(the_program_outlives_what_looks_at_the_files) {
   auto data = make_data(directory.path() / "d");
   // The report goes to a file, and the system sends a signal to whoever writes to one; what is said
   // in the end goes where there is no file.
-  auto command = "ulimit -f 0; exec " + tool::test::program.string() + " journal verify --data '" +
-                 data.string() + "' 2>&1 >'" + (directory.path() / "report").string() + "'";
+  auto command = "ulimit -f 0; exec '" + tool::test::program.string() +
+                 "' journal verify --data '" + data.string() + "' 2>&1 >'" +
+                 (directory.path() / "report").string() + "'";
   auto end = microlith::test::child_process{"/bin/sh", {"-c", command}}.wait();
   BOOST_TEST(end.signal == 0);
   BOOST_TEST(end.code == 2);
