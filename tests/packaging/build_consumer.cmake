@@ -16,11 +16,6 @@ endfunction()
 set(consumer "${CMAKE_CURRENT_LIST_DIR}/consumer")
 set(build "${SCRATCH}/${WAY}")
 set(options -G "${GENERATOR}" -D "CMAKE_CXX_COMPILER=${COMPILER}" -D "MICROLITH_WAY=${WAY}")
-# A list, which would not survive being an argument.
-set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${LAUNCHER}")
-# The tree as a subdirectory compiles to the same in every preset: ccache, where it is there, sees that
-# once paths are relative.
-set(ENV{CCACHE_BASEDIR} "${TREE}")
 
 if(WAY STREQUAL "installed")
   set(prefix "${SCRATCH}/prefix")
@@ -34,6 +29,12 @@ else()
   list(APPEND options -D "MICROLITH_TREE=${TREE}")
 endif()
 
+# For the consumer alone: the tree that is configured above would keep it for ever. A list, which
+# would not survive being an argument.
+set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${LAUNCHER}")
+# The tree as a subdirectory compiles to the same in every preset: ccache, where it is there, sees that
+# once paths are relative.
+set(ENV{CCACHE_BASEDIR} "${TREE}")
 run("${CMAKE_COMMAND}" -S "${consumer}" -B "${build}" ${options})
 run("${CMAKE_COMMAND}" --build "${build}" --parallel 2)
 file(REMOVE_RECURSE "${SCRATCH}/${WAY} data")
