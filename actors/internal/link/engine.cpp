@@ -28,9 +28,13 @@ struct link_engine::connection {
   frame_reader reader{max_handshake_frame_bytes};
   std::unique_ptr<tls_channel> tls;
   bool begun = false;
+  bool heard = false;  ///< anything at all
   bool established = false;
   link_time deadline;  ///< of the handshake
   std::size_t unwritten_bytes = 0;
+
+  /// Only to learn whether somebody listens there: it is the other one that dials.
+  [[nodiscard]] bool knocks() const { return dials && !peer->dials(); }
 };
 
 link_engine::link_engine(link_options options, secret<std::string> key,
@@ -129,11 +133,13 @@ void link_engine::dial(link_peer& peer, link_time now) {
   wire_.dial(made.id, address);
 }
 
-void link_engine::dialled(connection_id id) {
+void link_engine::dialled(connection_id id, link_time now) {
   auto* at = find(id);
   if (!at)
     return;
-  if (at->tls) {
+  if (at->knocks()) {
+    drop(*at, "it was only a knock", ending::answered, now);
+  } else if (at->tls) {
     at->tls->begin();
     push_output(*at);
   } else {
@@ -176,6 +182,7 @@ void link_engine::received(connection_id id, std::span<const std::byte> bytes, l
   auto* at = find(id);
   if (!at)
     return;
+  at->heard = true;
   auto plain = bytes;
   if (at->tls) {
     plain_.clear();
@@ -352,20 +359,32 @@ void link_engine::closed(connection_id id, const std::string& why, link_time now
     drop(*at, why, ending::closed, now);
 }
 
+void link_engine::refused(connection_id id, const std::string& why, link_time now) {
+  if (auto* at = find(id))
+    drop(*at, why, ending::refused, now);
+}
+
 void link_engine::drop(connection& at, const std::string& why, ending how, link_time now) {
   auto ended = std::move(connections_.extract(at.id).mapped());
-  if (how == ending::finish)
+  if (how == ending::finish || how == ending::answered)
     wire_.finish(ended->id);
   else if (how == ending::abort)
     wire_.abort(ended->id);
   if (!ended->dials && !ended->established) {
     --unproven_;
-    report(*ended, why, now);
+    // Whoever knocks to learn whether this node lives says nothing and goes.
+    if (ended->heard || how != ending::closed)
+      report(*ended, why, now);
   } else if (ended->established) {
     ended->peer->disconnected(why, now);
-  } else {
-    ended->peer->dial_failed(
-        "cannot reach " + ended->peer->name() + " at " + ended->address + ": " + why, now);
+  } else if (ended->peer->dialling() == ended->id) {
+    auto problem = "cannot reach " + ended->peer->name() + " at " + ended->address + ": " + why;
+    if (how == ending::answered)
+      ended->peer->answered(now);
+    else if (how == ending::refused)
+      ended->peer->refused(problem, now);
+    else
+      ended->peer->dial_failed(problem, now);
   }
   if (stopping_ && ended->peer)
     ended->peer->never_dial_again();

@@ -20,7 +20,7 @@ namespace microlith::internal {
 class link_wire {
  public:
   virtual ~link_wire() = default;
-  /// Connects; what comes of it is told by `dialled` or `closed`, never from within.
+  /// Connects; what comes of it is told by `dialled`, `refused` or `closed`, never from within.
   virtual void dial(connection_id id, const std::string& address) = 0;
   virtual void write(connection_id id, std::span<const std::byte> bytes) = 0;
   /// Closes after what was written.
@@ -40,7 +40,9 @@ class link_engine {
   /// A connection from outside; `from` is for people.
   [[nodiscard]] connection_id accepted(std::string from, link_time now);
   /// The connection that was asked for stands.
-  void dialled(connection_id id);
+  void dialled(connection_id id, link_time now);
+  /// It does not: the host is there, and nobody listens.
+  void refused(connection_id id, const std::string& why, link_time now);
   void received(connection_id id, std::span<const std::byte> bytes, link_time now);
   /// How much of what was written still waits.
   void written(connection_id id, std::size_t unwritten_bytes);
@@ -80,7 +82,7 @@ class link_engine {
   void establish(connection& at, link_time now);
   void pump(link_peer& peer);
   void beat(link_peer& peer, link_time now);
-  enum class ending { finish, abort, closed };
+  enum class ending { finish, abort, closed, refused, answered };
   void drop(connection& at, const std::string& why, ending how, link_time now);
   void report(const connection& at, const std::string& why, link_time now);
 

@@ -13,8 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// How often a name that is being resolved is asked for.
-constexpr auto resolve_poll = 20ms;
 /// How long a connection that is to be closed may take for its last words.
 constexpr auto last_words = 200ms;
 
@@ -24,8 +22,9 @@ link_broker::link_broker(link_options options, secret<std::string> key,
                          std::shared_ptr<const tls_context> tls,
                          std::vector<std::shared_ptr<outbox>> boxes, int listening)
     : options_{options},
-      tls_{tls},
       listening_{listening},
+      // What is said would be open to all.
+      dialler_{tls || options.insecure},
       engine_{std::move(options), std::move(key), std::move(tls), std::move(boxes), *this,
               // Back-off of two processes shall differ; nothing depends on its being a secret.
               message_id::make().low} {}
@@ -50,7 +49,7 @@ caf::behavior link_broker::run(caf::io::broker* self, link_events& to) {
           self_->close(message.handle);
           return;
         }
-        add(engine_.accepted(from, now()), message.handle, {});
+        add(engine_.accepted(from, now()), message.handle);
         settle();
       },
       [this](const caf::io::new_data_msg& message) {
@@ -65,7 +64,6 @@ caf::behavior link_broker::run(caf::io::broker* self, link_events& to) {
         if (found == by_handle_.end())
           return;
         auto& socket = *found->second;
-        socket.stood = true;
         socket.unwritten_bytes = message.remaining;
         if (!socket.abort_at)
           engine_.written(socket.id, socket.unwritten_bytes);
@@ -77,15 +75,10 @@ caf::behavior link_broker::run(caf::io::broker* self, link_events& to) {
         auto found = by_handle_.find(message.handle);
         if (found == by_handle_.end())
           return;
-        auto gone = sockets_.extract(found->second->id);
+        auto id = found->second->id;
         by_handle_.erase(found);
-        const auto& socket = *gone.mapped();
-        // CAF keeps to itself why a connection did not come to stand.
-        engine_.closed(socket.id,
-                       socket.address.empty() || socket.stood
-                           ? "the connection was closed"
-                           : "connection refused, or no way there: does the node run?",
-                       now());
+        sockets_.erase(id);
+        engine_.closed(id, "the connection was closed", now());
         settle();
       },
       [this](const caf::io::acceptor_closed_msg&) {},
@@ -110,44 +103,31 @@ caf::behavior link_broker::run(caf::io::broker* self, link_events& to) {
   };
 }
 
-link_broker::socket& link_broker::add(connection_id id, caf::io::connection_handle handle,
-                                      std::string address) {
+void link_broker::add(connection_id id, caf::io::connection_handle handle) {
   auto made = std::make_unique<socket>();
   made->id = id;
   made->handle = handle;
-  made->address = std::move(address);
-  auto& added = *made;
   by_handle_[handle] = made.get();
   sockets_[id] = std::move(made);
   self_->ack_writes(handle, true);
   self_->configure_read(handle, caf::io::receive_policy::at_most(read_bytes));
-  return added;
 }
 
 void link_broker::dial(connection_id id, const std::string& address) {
-  to_dial_[id] = address;
+  dialler_.dial(id, address, now());
 }
 
-void link_broker::connect(connection_id id, const std::string& address, const resolved& to) {
-  if (to.found.empty()) {
-    failed_.emplace_back(id, to.problem);
-    return;
+void link_broker::take_dialled() {
+  while (auto one = dialler_.take_outcome(now())) {
+    if (one->descriptor >= 0) {
+      add(one->id, self_->add_scribe(one->descriptor));
+      engine_.dialled(one->id, now());
+    } else if (one->refused) {
+      engine_.refused(one->id, one->problem, now());
+    } else {
+      engine_.closed(one->id, one->problem, now());
+    }
   }
-  const auto& chosen = to.found[dials_[address]++ % to.found.size()];
-  if (!chosen.is_loopback() && !tls_ && !options_.insecure) {
-    failed_.emplace_back(id,
-                         "this address is beyond the machine, and what is said would be open "
-                         "to all: give certificates in [tls] of the cluster file");
-    return;
-  }
-  auto made = begin_connecting(chosen);
-  if (made.descriptor < 0) {
-    failed_.emplace_back(id, made.problem + ": does the node run?");
-    return;
-  }
-  // CAF's loop tells when it stands, by writing, or has failed, by closing.
-  add(id, self_->add_scribe(made.descriptor), address);
-  engine_.dialled(id);
 }
 
 void link_broker::write(connection_id id, std::span<const std::byte> bytes) {
@@ -161,7 +141,7 @@ void link_broker::write(connection_id id, std::span<const std::byte> bytes) {
 }
 
 void link_broker::finish(connection_id id) {
-  to_dial_.erase(id);
+  dialler_.forget(id);
   auto found = sockets_.find(id);
   if (found == sockets_.end())
     return;
@@ -172,7 +152,7 @@ void link_broker::finish(connection_id id) {
 }
 
 void link_broker::abort(connection_id id) {
-  to_dial_.erase(id);
+  dialler_.forget(id);
   if (auto found = sockets_.find(id); found != sockets_.end())
     close(*found->second, true);
 }
@@ -192,17 +172,7 @@ void link_broker::close(socket& which, bool at_once) {
 }
 
 void link_broker::settle() {
-  for (auto& [id, address] : std::map{to_dial_}) {
-    if (auto found = resolver_.ask(address)) {
-      to_dial_.erase(id);
-      connect(id, address, *found);
-    }
-  }
-  while (!failed_.empty()) {
-    auto [id, why] = std::move(failed_.back());
-    failed_.pop_back();
-    engine_.closed(id, why, now());
-  }
+  take_dialled();
   auto time = now();
   for (auto next = sockets_.begin(); next != sockets_.end();) {
     auto& socket = *next++->second;
@@ -221,20 +191,17 @@ void link_broker::arm() {
       first = std::min(first, *socket->abort_at);
   if (stop_at_ && !stopped_)
     first = std::min(first, *stop_at_);
-  auto time = now();
-  if (!to_dial_.empty())
-    first = std::min(first, time + resolve_poll);
+  first = std::min(first, dialler_.deadline());
   if (first == link_time::max() || (armed_ && *armed_ <= first))
     return;
   armed_ = first;
-  self_->delayed_send(self_, std::max(first - time, link_time::duration{}), link_tick_atom::value,
+  self_->delayed_send(self_, std::max(first - now(), link_time::duration{}), link_tick_atom::value,
                       ++arming_);
 }
 
 void link_broker::end_if_done() {
   if (stop_at_ && !stopped_ && (engine_.drained() || now() >= *stop_at_)) {
     stopped_ = true;
-    to_dial_.clear();
     engine_.stop();
   }
   if (!stopped_ || !sockets_.empty() || ended_)

@@ -4,8 +4,8 @@
 //
 // Runs on the multiplexer's thread, but for what is marked.
 
+#include <microlith/actors/internal/link/dialler.hpp>
 #include <microlith/actors/internal/link/engine.hpp>
-#include <microlith/actors/internal/link/resolver.hpp>
 
 #include <caf/atom.hpp>
 #include <caf/io/broker.hpp>
@@ -15,7 +15,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -46,15 +45,13 @@ class link_broker final : public link_wire, public std::enable_shared_from_this<
   struct socket {
     connection_id id = no_connection;
     caf::io::connection_handle handle;
-    std::string address;  ///< where it is of our making
     std::size_t unwritten_bytes = 0;
-    bool stood = false;                      ///< something was sent
     std::optional<link_time> abort_at = {};  ///< it is to be closed when all is written, or then
   };
 
   [[nodiscard]] static link_time now() { return std::chrono::steady_clock::now(); }
-  socket& add(connection_id id, caf::io::connection_handle handle, std::string address);
-  void connect(connection_id id, const std::string& address, const resolved& to);
+  void add(connection_id id, caf::io::connection_handle handle);
+  void take_dialled();
   void close(socket& which, bool now);
   /// What was put off during a call of the engine, the clock, and the end.
   void settle();
@@ -62,17 +59,12 @@ class link_broker final : public link_wire, public std::enable_shared_from_this<
   void end_if_done();
 
   const link_options options_;
-  std::shared_ptr<const tls_context> tls_;
   int listening_;
   caf::io::broker* self_ = nullptr;
+  dialler dialler_;
   link_engine engine_;
-  resolver resolver_;
   std::map<connection_id, std::unique_ptr<socket>> sockets_;
   std::map<caf::io::connection_handle, socket*> by_handle_;
-  std::map<connection_id, std::string> to_dial_;
-  std::map<std::string, std::size_t> dials_;  // which of the addresses of a name is next
-  std::vector<std::pair<connection_id, std::string>> failed_;
-  std::set<connection_id> dialled_;
   std::optional<link_time> armed_;
   std::uint64_t arming_ = 0;
   std::optional<link_time> stop_at_;

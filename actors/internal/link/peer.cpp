@@ -61,7 +61,13 @@ void link_peer::connected(connection_id by, link_time now) {
   connection_ = by;
   dialling_ = no_connection;
   connected_at_ = now;
-  dial_at_ = interrupt_at_ = lose_at_ = never;
+  dial_at_ = interrupt_at_ = lose_at_ = refused_since_ = never;
+  if (dials_)
+    listens_ = true;
+  else
+    attempts_ = 0;
+  if (shall_knock())
+    dial_at_ = now;
   beat_at_ = now + silence_limit_ / beats_in_silence_limit;
   heard_ = true;
   silent_beats_ = 0;
@@ -85,8 +91,14 @@ void link_peer::join() {
   events_->joined(name_, incarnation_);
 }
 
+bool link_peer::shall_knock() const {
+  if (dials_ || !session_ || box_->status().address.empty())
+    return false;
+  return connection_ == no_connection ? listens_ : !listens_ && attempts_ < first_knocks;
+}
+
 void link_peer::redial_after(unsigned attempts, link_time now) {
-  if (!dials_)
+  if (!dials_ && !shall_knock())
     return;
   auto wait = std::min<std::chrono::milliseconds>(first_redial * (1U << std::min(attempts, 10U)),
                                                   last_redial);
@@ -112,9 +124,29 @@ void link_peer::disconnected(const std::string& why, link_time now) {
 
 void link_peer::dial_failed(const std::string& why, link_time now) {
   dialling_ = no_connection;
+  refused_since_ = never;
   ++attempts_;
-  box_->update_status([&](link_status& status) { status.problem = why; });
+  if (connection_ == no_connection)
+    box_->update_status([&](link_status& status) { status.problem = why; });
   redial_after(attempts_, now);
+}
+
+void link_peer::refused(const std::string& why, link_time now) {
+  auto since = std::min(refused_since_, now);
+  dial_failed(why, now);
+  if (!session_ || !listens_ || connection_ != no_connection)
+    return;
+  if (now - since >= refusal_limit)
+    return lose("its process is gone: nobody listens at its address any more");
+  refused_since_ = since;
+  dial_at_ = std::min(dial_at_, since + refusal_limit);
+}
+
+void link_peer::answered(link_time now) {
+  dialling_ = no_connection;
+  refused_since_ = never;
+  listens_ = true;
+  redial_after(++attempts_, now);
 }
 
 link_session::taken link_peer::take(const frame& from) {
@@ -146,7 +178,10 @@ void link_peer::interrupt(const std::string& why) {
 }
 
 void link_peer::lose(const std::string& why) {
-  interrupt_at_ = lose_at_ = never;
+  interrupt_at_ = lose_at_ = refused_since_ = never;
+  listens_ = false;
+  if (!dials_)
+    dial_at_ = never;
   session_.reset();
   session_id_ = {};
   interrupted_ = false;

@@ -6,7 +6,14 @@
 // The session is agreed in three steps, so that none of two living processes sends into a session
 // that the other does not have: the listening end makes one and keeps it (pending), the dialling
 // end has it with the welcome and joins, the listening end joins with the first frame that comes in
-// it. Calls link_events. No IO and no clock. For one thread, but for `box`.
+// it.
+//
+// A process that lives listens, so that a peer whose address refuses connections is gone, sooner
+// than one of which nothing is heard. The listening end learns it by knocking: a connection to the
+// peer's address that says nothing. Refusals count only at an address at which somebody listened
+// while the session was there: of a peer that dials it may be wrong, and nobody notice.
+//
+// Calls link_events. No IO and no clock. For one thread, but for `box`.
 
 #include <microlith/actors/internal/link/handshake.hpp>
 #include <microlith/actors/internal/link/link_options.hpp>
@@ -48,7 +55,10 @@ class link_peer {
   [[nodiscard]] bool welcomed(const link_hello& hello, const link_welcome& welcome);
   void connected(connection_id by, link_time now);
   void disconnected(const std::string& why, link_time now);
+  /// What came of a dial, or of a knock: it is not known, nobody listens there, or somebody does.
   void dial_failed(const std::string& why, link_time now);
+  void refused(const std::string& why, link_time now);
+  void answered(link_time now);
   /// What came over the connection, of the kinds that belong to sessions.
   [[nodiscard]] link_session::taken take(const frame& from);
   /// The peer showed that it lives.
@@ -72,7 +82,7 @@ class link_peer {
   [[nodiscard]] due next_due(link_time now);
   /// When something may be due; never: the end of time.
   [[nodiscard]] link_time deadline() const;
-  /// A dial has begun: none is due until it has failed, or the connection is lost.
+  /// A dial, or a knock, has begun: none is due until it has failed, or the connection is lost.
   void set_dialling(connection_id by) { dialling_ = by; }
   [[nodiscard]] connection_id dialling() const { return dialling_; }
   void dial_at(link_time when) { dial_at_ = when; }
@@ -83,6 +93,7 @@ class link_peer {
 
   void begin_session(message_id id, message_id incarnation);
   void join();
+  [[nodiscard]] bool shall_knock() const;
   void redial_after(unsigned attempts, link_time now);
 
   const std::string name_;
@@ -102,11 +113,13 @@ class link_peer {
   connection_id connection_ = no_connection;
   connection_id dialling_ = no_connection;
   bool was_connected_ = false;
+  bool listens_ = false;  ///< its address was open in this session
   unsigned attempts_ = 0;
   bool heard_ = false;
   int silent_beats_ = 0;
   link_time connected_at_ = never;
   link_time dial_at_ = never;
+  link_time refused_since_ = never;
   link_time beat_at_ = never;
   link_time interrupt_at_ = never;
   link_time lose_at_ = never;

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,7 +20,7 @@ constexpr int backlog = 128;
 opened_socket failed(int descriptor, int error) {
   if (descriptor >= 0)
     ::close(descriptor);
-  return {-1, std::generic_category().message(error)};
+  return {-1, std::generic_category().message(error), error == ECONNREFUSED};
 }
 
 const sockaddr* generic(const socket_address& address) {
@@ -112,6 +113,19 @@ opened_socket begin_connecting(const socket_address& address) {
   if (made < 0 || (::connect(made, generic(address), address.size) != 0 && errno != EINPROGRESS))
     return failed(made, errno);
   return {made, {}};
+}
+
+std::optional<opened_socket> look_at_connecting(int descriptor) {
+  pollfd writable{descriptor, POLLOUT, 0};
+  if (::poll(&writable, 1, 0) <= 0)
+    return std::nullopt;
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+    error = errno;
+  if (error != 0)
+    return failed(descriptor, error);
+  return opened_socket{descriptor, {}};
 }
 
 }  // namespace microlith::internal

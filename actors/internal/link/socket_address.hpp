@@ -40,11 +40,15 @@ struct resolved {
 struct opened_socket {
   int descriptor = -1;
   std::string problem;
+  bool refused = false;  ///< the host is there, and nobody listens
 };
 [[nodiscard]] opened_socket listen_at(const socket_address& address);
 /// Where a listening socket listens, with the port that the system chose.
 [[nodiscard]] std::string local_address(int descriptor);
 /// Returns at once, with a connection that stands or is on its way.
 [[nodiscard]] opened_socket begin_connecting(const socket_address& address);
+/// What has become of it: the same descriptor, if it stands; else it is closed. Nothing: it is
+/// still on its way.
+[[nodiscard]] std::optional<opened_socket> look_at_connecting(int descriptor);
 
 }  // namespace microlith::internal

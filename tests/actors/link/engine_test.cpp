@@ -168,6 +168,87 @@ BOOST_AUTO_TEST_CASE(a_peer_that_stays_away_is_given_up_and_joins_anew) {
   two.check_nothing_is_wrong();
 }
 
+BOOST_AUTO_TEST_CASE(a_peer_whose_process_dies_is_lost_from_either_end_without_the_window) {
+  for (std::string who : {"a", "b"}) {
+    pair_of_nodes two;
+    auto& witness = *two.net.nodes[who == "a" ? "b" : "a"];
+    (void)witness.say(who, 10);
+    two.net.kill(who);
+    (void)witness.say(who, 10);
+    two.net.run(refusal_limit / 2);
+    BOOST_TEST(witness.with[who].losses == 0U);
+    two.net.run(refusal_limit);
+    BOOST_TEST(witness.with[who].losses == 1U);
+    BOOST_TEST(witness.with[who].why.find("its process is gone") == 0U, witness.with[who].why);
+    BOOST_TEST(witness.status(who).unacknowledged_bytes == 0U);
+    BOOST_TEST(witness.status(who).problem.find("connection refused") != std::string::npos);
+    BOOST_TEST((witness.say(who, 10) == sent::unreachable));
+    // The end that dials goes on with it, the other one has nobody to ask after.
+    auto dials = witness.dials;
+    two.net.run(20s);
+    BOOST_TEST((witness.dials > dials) == (who == "b"));
+    two.check_nothing_is_wrong();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_wall_that_refuses_for_a_moment_or_in_turn_with_silence_loses_nothing) {
+  pair_of_nodes two;
+  auto refuse_for_a_moment = [&] {
+    two.net.heal();
+    two.net.close_port("a");
+    two.net.close_port("b");
+    two.net.run(refusal_limit - 100ms);
+    two.net.heal();
+  };
+  for (int i = 0; i < 5; ++i) {
+    (void)two.a().say("b", 10);
+    (void)two.b().say("a", 10);
+    two.net.cut_connections();
+    refuse_for_a_moment();
+    if (i % 2 == 1) {
+      two.net.block("a", "b");
+      two.net.run(handshake_limit + 500ms);  // of dials under way one comes to its end
+      refuse_for_a_moment();
+    }
+    two.net.run(5s);
+  }
+  BOOST_TEST(two.a_to_b().losses + two.b_to_a().losses == 0U);
+  BOOST_TEST(two.a_to_b().heard == 5U);
+  BOOST_TEST(two.b_to_a().heard == 5U);
+  two.check_nothing_is_wrong();
+}
+
+BOOST_AUTO_TEST_CASE(refusals_at_an_address_that_never_was_the_peers_mean_nothing) {
+  simulated_network net;
+  auto& a = net.add("a", {"b"});
+  link_options astray;
+  astray.peers = {{"a", "nowhere"}};  // a dials: nobody has noticed
+  auto& b = net.add("b", {}, astray);
+  net.start();
+  net.run(10s);
+  BOOST_TEST(b.dials == first_knocks);
+  BOOST_TEST(b.status("a").problem == "");
+  net.block("a", "b");
+  (void)b.say("a", 10);
+  net.run(8s);
+  BOOST_TEST(b.with["a"].interrupted);
+  net.heal();
+  net.run(5s);
+  BOOST_TEST(b.with["a"].losses == 0U);
+  BOOST_TEST(a.with["b"].heard == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_is_not_troubled_by_those_who_ask_whether_it_lives) {
+  pair_of_nodes two;
+  BOOST_TEST(two.b().dials == 1U);
+  two.net.run(1min);
+  BOOST_TEST(two.b().dials == 1U);
+  BOOST_TEST(two.a().reports.empty());
+  BOOST_TEST(two.a().engine->connection_count() == 1U);
+  BOOST_TEST(two.b().engine->connection_count() == 1U);
+  two.check_nothing_is_wrong();
+}
+
 BOOST_AUTO_TEST_CASE(another_process_of_the_peer_is_told_as_lost_and_joined) {
   for (std::string who : {"a", "b"}) {
     pair_of_nodes two;
@@ -346,7 +427,7 @@ BOOST_AUTO_TEST_CASE(whatever_happens_to_connections_every_message_arrives_once_
         auto* b = &two.b();
         bool died = false;
         for (auto [what, amount] : steps) {
-          switch (what % 16) {
+          switch (what % 17) {
             case 0:
             case 1:
               (void)a->say("b", amount % 300U);
@@ -382,6 +463,9 @@ BOOST_AUTO_TEST_CASE(whatever_happens_to_connections_every_message_arrives_once_
             case 13:
               two.net.heal();
               break;
+            case 16:
+              two.net.close_port(amount % 2 ? "a" : "b");
+              break;
             case 14:
               (amount % 2 ? a : b)->frozen = amount % 4 < 2;
               break;
@@ -395,7 +479,8 @@ BOOST_AUTO_TEST_CASE(whatever_happens_to_connections_every_message_arrives_once_
               break;
           }
           RC_ASSERT(a->status("b").unacknowledged_bytes <= options.max_kept_bytes);
-          RC_ASSERT(a->engine->connection_count() <= 4U);
+          // Those that knock at a frozen one wait until it is not.
+          RC_ASSERT(a->engine->connection_count() <= max_unproven_connections + 2);
         }
         two.net.heal();
         a->frozen = b->frozen = false;
@@ -403,6 +488,8 @@ BOOST_AUTO_TEST_CASE(whatever_happens_to_connections_every_message_arrives_once_
         two.net.run(15s);
         RC_ASSERT(a->wrong == std::vector<std::string>{});
         RC_ASSERT(b->wrong == std::vector<std::string>{});
+        RC_ASSERT(a->engine->connection_count() == 1U);
+        RC_ASSERT(b->engine->connection_count() == 1U);
         auto& at_a = a->with["b"];
         auto& at_b = b->with["a"];
         RC_ASSERT(at_a.joined && at_b.joined && !at_a.interrupted && !at_b.interrupted);

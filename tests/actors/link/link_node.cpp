@@ -81,7 +81,7 @@ int main(int argc, char** argv) {
   options.listen = argv[2];
   options.secret_file = argv[3];
   options.silence_limit = std::chrono::milliseconds{std::atoi(argv[4])};
-  options.resume_window = std::chrono::seconds{60};
+  options.resume_window = std::chrono::hours{1};
   options.insecure = true;
   for (int i = 5; i < argc; ++i) {
     std::string peer = argv[i];

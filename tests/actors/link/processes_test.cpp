@@ -52,13 +52,14 @@ struct process {
 
 struct two_processes {
   two_processes()
-      : b{"b", port.address(), directory, {"a=127.0.0.1:1"}},
-        a{"a", "127.0.0.1:0", directory, {"b=" + b.address}} {
+      : b{"b", port_of_b.address(), directory, {"a=" + port_of_a.address()}},
+        a{"a", port_of_a.address(), directory, {"b=" + b.address}} {
     a.wait_for("joined b");
     b.wait_for("joined a");
   }
   temporary_directory directory;
-  reserved_port port;
+  reserved_port port_of_b;
+  reserved_port port_of_a;
   process b;
   process a;
 };
@@ -89,6 +90,18 @@ BOOST_AUTO_TEST_CASE(a_process_that_dies_is_lost_when_another_one_takes_its_plac
   two.a.wait_for("joined b");
   again.wait_for("heard a");
   two.a.wait_for("heard b");
+}
+
+BOOST_AUTO_TEST_CASE(a_process_that_dies_is_lost_from_either_end_without_another_one) {
+  for (bool the_dialling_one : {true, false}) {
+    two_processes two;
+    auto& dies = the_dialling_one ? two.a : two.b;
+    auto& stays = the_dialling_one ? two.b : two.a;
+    stays.wait_for(the_dialling_one ? "heard a" : "heard b");
+    dies.child.signal(SIGKILL);
+    // Of the hour that a connection may take to come back, nobody waits.
+    stays.wait_for(the_dialling_one ? "lost a" : "lost b");
+  }
 }
 
 namespace {

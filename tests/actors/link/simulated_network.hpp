@@ -147,7 +147,12 @@ class simulated_network {
 
   /// Nothing gets from one to the other any more; what is sent waits.
   void block(const std::string& from, const std::string& to) { blocked.insert({from, to}); }
-  void heal() { blocked.clear(); }
+  /// Whoever dials this node is refused, though it lives, as by a wall before it.
+  void close_port(const std::string& of) { closed_ports.insert(of); }
+  void heal() {
+    blocked.clear();
+    closed_ports.clear();
+  }
 
   /// Hands bytes of somebody's own making to a node, as a connection from outside.
   connection_id knock(simulated_node& at) { return at.engine->accepted("a stranger", now); }
@@ -216,24 +221,28 @@ class simulated_network {
 
   void connect(pipe& one) {
     auto& from = one.ends[0];
-    auto target = nodes.find(one.address);
-    auto refuse = [&](const char* why) {
-      if (!std::exchange(from.told, true) && alive(from.node))
-        from.node->engine->closed(from.id, why, now);
-      one.ends[1].told = true;
-    };
-    if (one.broken || target == nodes.end())
-      return refuse("connection refused");
-    auto& to = *target->second;
-    if (is_blocked(from.node->options.name, one.address) ||
-        is_blocked(one.address, from.node->options.name))
+    if (alive(from.node) && from.node->frozen)
       return;
+    auto target = nodes.find(one.address);
+    if (!one.broken && (is_blocked(from.node->options.name, one.address) ||
+                        is_blocked(one.address, from.node->options.name)))
+      return;
+    if (one.broken || target == nodes.end() || closed_ports.contains(one.address)) {
+      if (!std::exchange(from.told, true) && alive(from.node)) {
+        if (one.broken)
+          from.node->engine->closed(from.id, "the connection was closed", now);
+        else
+          from.node->engine->refused(from.id, "connection refused", now);
+      }
+      one.ends[1].told = true;
+      return;
+    }
+    auto& to = *target->second;
     one.established = true;
     one.ends[1].node = &to;
     // A frozen process accepts, too: its machine does.
     one.ends[1].id = to.engine->accepted(from.node->options.name, now);
-    if (!from.node->frozen)
-      from.node->engine->dialled(from.id);
+    from.node->engine->dialled(from.id, now);
   }
 
   [[nodiscard]] bool alive(const simulated_node* node) const {
@@ -269,6 +278,7 @@ class simulated_network {
   std::vector<std::unique_ptr<pipe>> pipes;
   std::vector<std::unique_ptr<simulated_node>> graveyard;
   std::set<std::pair<std::string, std::string>> blocked;
+  std::set<std::string> closed_ports;
   std::uint64_t last_process = 0;
 };
 

@@ -12,9 +12,11 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <sstream>
 #include <thread>
 
 using auth::test::cookie_of;
@@ -73,6 +75,17 @@ class three_nodes {
   void kill(const std::string& name) {
     processes_.at(name)->signal(SIGKILL);
     BOOST_TEST(processes_.at(name)->wait().signal == SIGKILL);
+  }
+
+  void freeze(const std::string& name) { processes_.at(name)->signal(SIGSTOP); }
+
+  /// Of node c.
+  bool anything_in_flight() {
+    std::istringstream metrics{call("GET", "/metrics").body};
+    bool any = false;
+    for (std::string line; std::getline(metrics, line);)
+      any = any || (line.starts_with("microlith_in_flight{") && !line.ends_with(" 0"));
+    return any;
   }
 
   child_process::ending stop(const std::string& name) {
@@ -186,6 +199,30 @@ BOOST_AUTO_TEST_CASE(three_processes_do_what_one_does) {
   BOOST_TEST(nodes.call_when_there("GET", "/api/me", {}, {cookie}).status == 401);
   for (const char* name : {"c", "b", "a"})
     BOOST_TEST(nodes.stop(name).code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_in_flight_to_a_process_that_dies_ends_as_unavailable_not_for_time) {
+  three_nodes nodes;
+  for (const char* name : {"a", "b", "c"})
+    nodes.start(name);
+  BOOST_TEST(nodes.register_when_there("alice").status == 201);
+  auto cookie = cookie_of(nodes.call_when_there("POST", "/api/login", user("alice")));
+  BOOST_TEST(nodes.call_when_there("GET", "/api/me", {}, {cookie}).status == 200);
+  for (const char* dies : {"a", "b"}) {
+    BOOST_REQUIRE(!nodes.anything_in_flight());
+    // Frozen, so that it certainly has not answered.
+    nodes.freeze(dies);
+    auto told = std::async(std::launch::async, [&] {
+      return *dies == 'a' ? nodes.call("POST", "/api/login", user("alice"))
+                          : nodes.call("GET", "/api/me", {}, {cookie});
+    });
+    while (!nodes.anything_in_flight() && told.wait_for(0s) == std::future_status::timeout)
+      std::this_thread::yield();
+    nodes.kill(dies);
+    BOOST_TEST(told.get().body == R"({"error":"unavailable"})");
+    nodes.start(dies);
+    BOOST_TEST(nodes.call_when_there("GET", "/api/me", {}, {cookie}).status == 200);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(components_move_while_clients_keep_working) {

@@ -1,0 +1,55 @@
+#pragma once
+
+// Connections that are asked for, from the name of a host to the socket that stands. Nobody waits:
+// what has come of them is asked for again and again. For one thread.
+
+#include <microlith/actors/internal/link/peer.hpp>
+#include <microlith/actors/internal/link/resolver.hpp>
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace microlith::internal {
+
+class dialler {
+ public:
+  explicit dialler(bool beyond_the_machine) : beyond_the_machine_{beyond_the_machine} {}
+  dialler(const dialler&) = delete;
+  dialler& operator=(const dialler&) = delete;
+  ~dialler();
+
+  void dial(connection_id id, const std::string& address, link_time now);
+  /// Nobody wants it any more.
+  void forget(connection_id id);
+
+  struct outcome {
+    connection_id id = no_connection;
+    int descriptor = -1;  ///< the caller's from now on; none: see `problem`
+    std::string problem;
+    bool refused = false;  ///< the host is there, and nobody listens
+  };
+  /// One that is there by now, if any; each is told once.
+  [[nodiscard]] std::optional<outcome> take_outcome(link_time now);
+  /// When there may be some; none is under way: the end of time.
+  [[nodiscard]] link_time deadline() const;
+
+ private:
+  struct attempt {
+    std::string address;
+    link_time begun;
+    link_time look_at;
+    int descriptor = -1;  ///< none: the name is being resolved
+  };
+
+  /// Whether something has come of it.
+  [[nodiscard]] bool look(attempt& at, outcome& out);
+  void begin(attempt& at, const resolved& to, outcome& out);
+
+  const bool beyond_the_machine_;
+  resolver resolver_;
+  std::map<connection_id, attempt> attempts_;
+  std::map<std::string, std::size_t> dials_;  // which of the addresses of a name is next
+};
+
+}  // namespace microlith::internal
