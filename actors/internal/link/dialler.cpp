@@ -19,7 +19,7 @@ link_time next_look(link_time begun, link_time now) {
   return now + std::clamp<link_time::duration>((now - begun) / 4, first_look, last_look);
 }
 
-void tell(dialler::outcome& out, opened_socket end) {
+void tell(link_dialler::outcome& out, opened_socket end) {
   out.descriptor = end.descriptor;
   out.refused = end.refused;
   if (end.descriptor < 0)
@@ -28,17 +28,17 @@ void tell(dialler::outcome& out, opened_socket end) {
 
 }  // namespace
 
-dialler::~dialler() {
+link_dialler::~link_dialler() {
   for (const auto& [id, at] : attempts_)
     if (at.descriptor >= 0)
       ::close(at.descriptor);
 }
 
-void dialler::dial(connection_id id, const std::string& address, link_time now) {
+void link_dialler::dial(connection_id id, const std::string& address, link_time now) {
   attempts_.emplace(id, attempt{.address = address, .begun = now, .look_at = now});
 }
 
-void dialler::forget(connection_id id) {
+void link_dialler::forget(connection_id id) {
   auto found = attempts_.find(id);
   if (found == attempts_.end())
     return;
@@ -47,7 +47,7 @@ void dialler::forget(connection_id id) {
   attempts_.erase(found);
 }
 
-std::optional<dialler::outcome> dialler::take_outcome(link_time now) {
+std::optional<link_dialler::outcome> link_dialler::take_outcome(link_time now) {
   for (auto& [id, at] : attempts_) {
     if (now < at.look_at)
       continue;
@@ -61,7 +61,7 @@ std::optional<dialler::outcome> dialler::take_outcome(link_time now) {
   return std::nullopt;
 }
 
-bool dialler::look(attempt& at, outcome& out) {
+bool link_dialler::look(attempt& at, outcome& out) {
   if (at.descriptor < 0) {
     auto found = resolver_.ask(at.address);
     if (!found)
@@ -77,7 +77,7 @@ bool dialler::look(attempt& at, outcome& out) {
   return true;
 }
 
-void dialler::begin(attempt& at, const resolved& to, outcome& out) {
+void link_dialler::begin(attempt& at, const resolved& to, outcome& out) {
   if (to.found.empty()) {
     out.problem = to.problem;
     return;
@@ -95,7 +95,7 @@ void dialler::begin(attempt& at, const resolved& to, outcome& out) {
     tell(out, std::move(begun));
 }
 
-link_time dialler::deadline() const {
+link_time link_dialler::deadline() const {
   auto first = link_time::max();
   for (const auto& [id, at] : attempts_)
     first = std::min(first, at.look_at);

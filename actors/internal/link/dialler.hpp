@@ -12,12 +12,12 @@
 
 namespace microlith::internal {
 
-class dialler {
+class link_dialler {
  public:
-  explicit dialler(bool beyond_the_machine) : beyond_the_machine_{beyond_the_machine} {}
-  dialler(const dialler&) = delete;
-  dialler& operator=(const dialler&) = delete;
-  ~dialler();
+  explicit link_dialler(bool beyond_the_machine) : beyond_the_machine_{beyond_the_machine} {}
+  link_dialler(const link_dialler&) = delete;
+  link_dialler& operator=(const link_dialler&) = delete;
+  ~link_dialler();
 
   void dial(connection_id id, const std::string& address, link_time now);
   /// Nobody wants it any more.

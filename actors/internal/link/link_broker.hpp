@@ -61,7 +61,7 @@ class link_broker final : public link_wire, public std::enable_shared_from_this<
   const link_options options_;
   int listening_;
   caf::io::broker* self_ = nullptr;
-  dialler dialler_;
+  link_dialler dialler_;
   link_engine engine_;
   std::map<connection_id, std::unique_ptr<socket>> sockets_;
   std::map<caf::io::connection_handle, socket*> by_handle_;

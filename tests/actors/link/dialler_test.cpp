@@ -28,7 +28,7 @@ struct listening_socket {
   std::string address;
 };
 
-dialler::outcome outcome_of(dialler& from) {
+link_dialler::outcome outcome_of(link_dialler& from) {
   auto until = std::chrono::steady_clock::now() + test::stuck_after;
   while (std::chrono::steady_clock::now() < until) {
     if (auto one = from.take_outcome(std::chrono::steady_clock::now()))
@@ -40,11 +40,11 @@ dialler::outcome outcome_of(dialler& from) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(dialling)
+BOOST_AUTO_TEST_SUITE(dialler)
 
 BOOST_AUTO_TEST_CASE(a_connection_stands_where_somebody_listens_and_is_refused_where_nobody_does) {
   listening_socket there;
-  dialler dials{false};
+  link_dialler dials{false};
   dials.dial(1, there.address, std::chrono::steady_clock::now());
   auto stands = outcome_of(dials);
   BOOST_TEST(stands.id == 1U);
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(what_comes_of_one_is_told_while_another_waits) {
   listening_socket full;
   BOOST_REQUIRE(::listen(full.opened.descriptor, 0) == 0);
   listening_socket there;
-  dialler dials{false};
+  link_dialler dials{false};
   auto now = std::chrono::steady_clock::now();
   for (connection_id id = 1; id <= 3; ++id)
     dials.dial(id, full.address, now);
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(what_comes_of_one_is_told_while_another_waits) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_address_or_is_beyond_the_machine_is_not_called_refused) {
-  dialler dials{false};
+  link_dialler dials{false};
   auto now = std::chrono::steady_clock::now();
   for (const char* address : {"nonsense", "192.0.2.1:4101"}) {
     dials.dial(1, address, now);
