@@ -137,7 +137,7 @@ void link_peer::refused(const std::string& why, link_time now) {
   if (!session_ || !listens_ || connection_ != no_connection)
     return;
   if (now - since >= refusal_limit)
-    return lose("its process is gone: nobody listens at its address any more");
+    return lose("nobody listens at its address any more");
   refused_since_ = since;
   dial_at_ = std::min(dial_at_, since + refusal_limit);
 }
