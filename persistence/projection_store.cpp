@@ -22,14 +22,12 @@ using internal::projection_tables;
 namespace {
 
 constexpr std::uint64_t rebuild_page_events = 50'000;
-// A projection's share of the address space that a journal reserves.
-constexpr unsigned map_share = 16;
 constexpr const char* filled_at_the_next_start =
     ". Stop the node and start it again: the projection is then filled again";
 
 internal::environment_options options_of(const projection_options& options, unsigned tables) {
-  auto map =
-      internal::sensible_map_size({options.map_reserve_bytes, options.map_limit_bytes}, map_share);
+  auto map = internal::sensible_map_size({options.map_reserve_bytes, options.map_limit_bytes},
+                                         internal::derived_map_share);
   return {.map_bytes = map.reserve_bytes,
           .map_limit_bytes = map.limit_bytes,
           .max_tables = tables,

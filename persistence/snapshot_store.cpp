@@ -11,13 +11,9 @@ using internal::lmdb_transaction;
 
 namespace {
 
-constexpr std::string_view state_key = "state";
-// Its share of the address space that a journal reserves.
-constexpr unsigned map_share = 16;
-
 internal::environment_options options_of(const snapshot_options& options) {
-  auto map =
-      internal::sensible_map_size({options.map_reserve_bytes, options.map_limit_bytes}, map_share);
+  auto map = internal::sensible_map_size({options.map_reserve_bytes, options.map_limit_bytes},
+                                         internal::derived_map_share);
   return {.map_bytes = map.reserve_bytes,
           .map_limit_bytes = map.limit_bytes,
           .max_tables = 2,
@@ -38,11 +34,11 @@ class snapshot_store::state {
       lmdb_transaction t{environment_, lmdb_transaction::access::write};
       state_table_ = t.open_table("state", MDB_CREATE);
       snapshots_table_ = t.open_table("snapshots", MDB_CREATE);
-      auto stored = t.find(state_table_, state_key);
+      auto stored = t.find(state_table_, internal::snapshot_state_key);
       if (stored && internal::decode_snapshot_state(*stored) != epoch)
         return false;
       if (!stored)
-        t.put(state_table_, state_key, internal::encode_snapshot_state(epoch));
+        t.put(state_table_, internal::snapshot_state_key, internal::encode_snapshot_state(epoch));
       t.commit();
       return true;
     });

@@ -18,10 +18,7 @@ using internal::subscription_state;
 
 namespace {
 
-constexpr std::string_view state_key = "state";
-constexpr const char* way_out = ". Mend the cause, permissions for example";
-// Its share of the address space that a journal reserves.
-constexpr unsigned map_share = 16;
+constexpr const char* mend_the_cause = ". Mend the cause, permissions for example";
 
 // The message id of the event at a position; empty where there is none.
 message_id event_at(const journal& source, std::uint64_t position) {
@@ -38,8 +35,8 @@ message_id event_at(const journal& source, std::uint64_t position) {
 }
 
 internal::environment_options options_of(const subscription_options& options) {
-  auto map =
-      internal::sensible_map_size({options.map_reserve_bytes, options.map_limit_bytes}, map_share);
+  auto map = internal::sensible_map_size({options.map_reserve_bytes, options.map_limit_bytes},
+                                         internal::derived_map_share);
   return {.map_bytes = map.reserve_bytes,
           .map_limit_bytes = map.limit_bytes,
           .max_tables = 3,
@@ -88,7 +85,8 @@ class subscription_store::state {
     state.checkpoint = position;
     state.event = event;
     auto saved = writing([&](lmdb_transaction& t) {
-      t.put(state_table_, state_key, internal::encode_subscription_state(state));
+      t.put(state_table_, internal::subscription_state_key,
+            internal::encode_subscription_state(state));
       return held_counts{};
     });
     if (!saved)
@@ -121,7 +119,7 @@ class subscription_store::state {
     kept_ = {};
     note_.clear();
     auto end = source.last_position();
-    auto stored = t.find(state_table_, state_key);
+    auto stored = t.find(state_table_, internal::subscription_state_key);
     if (stored) {
       internal::expect_format(*stored, internal::subscription_format,
                               "the subscription in " + directory_.string());
@@ -160,7 +158,8 @@ class subscription_store::state {
       held_.use_secret(kept_.secret);
     }
     auto all = held_.count(t);
-    t.put(state_table_, state_key, internal::encode_subscription_state(kept_));
+    t.put(state_table_, internal::subscription_state_key,
+          internal::encode_subscription_state(kept_));
     t.commit();
     apply(all);
     checkpoint_.store(kept_.checkpoint, std::memory_order_release);
@@ -254,12 +253,12 @@ result<std::unique_ptr<subscription_store>, storage_error> subscription_store::o
     bool full = error.out_of_space();
     return refuse(full ? storage_error_kind::full : storage_error_kind::unusable,
                   error.what() + std::string{full ? ". Make room on the disk or raise the map limit"
-                                                  : way_out});
+                                                  : mend_the_cause});
   } catch (const storage_exception& error) {
     return error.error();
   } catch (const std::filesystem::filesystem_error& error) {
     return refuse(storage_error_kind::unusable,
-                  error.path1().string() + ": " + error.code().message() + way_out);
+                  error.path1().string() + ": " + error.code().message() + mend_the_cause);
   } catch (const std::exception& error) {
     return refuse(storage_error_kind::unusable, error.what());
   }

@@ -1,7 +1,7 @@
 #include <microlith/persistence/error.hpp>
 #include <microlith/persistence/internal/byte_order.hpp>
-#include <microlith/persistence/internal/hash.hpp>
 #include <microlith/persistence/internal/lmdb.hpp>
+#include <microlith/persistence/internal/row_checksum.hpp>
 #include <microlith/persistence/internal/table_bank.hpp>
 #include <microlith/persistence/table.hpp>
 #include <microlith/persistence/transaction.hpp>
@@ -27,13 +27,6 @@ void refuse_row(std::string_view table, const std::string& why) {
 }
 
 namespace {
-
-constexpr std::size_t row_checksum_bytes = 4;
-
-// Covers the key too: a row that turns up under another key is as wrong as a changed one.
-std::uint32_t row_checksum(std::span<const std::byte> key, std::span<const std::byte> row) {
-  return static_cast<std::uint32_t>(checksum(row, checksum(key, 0)));
-}
 
 std::span<const std::byte> checked_row(std::string_view table, std::span<const std::byte> key,
                                        std::span<const std::byte> value) {

@@ -24,7 +24,7 @@ using projector_self = projector_actor::stateful_pointer<projector_state>;
 /// Events a transaction: large enough to share its sync, small enough to let queries in between.
 constexpr std::uint64_t max_step_events = 10'000;
 /// What the machine could not do is tried again after this long.
-constexpr std::chrono::milliseconds machine_retry{1'000};
+constexpr std::chrono::milliseconds projector_retry{1'000};
 
 /// Before a journal that could not be reached is asked again.
 constexpr std::chrono::seconds unreachable_pause{1};
@@ -106,7 +106,7 @@ void step(projector_self self) {
       return;
     }
     be_in_trouble(state, log_level::error, to_string(done.error()));
-    try_again(self, machine_retry);
+    try_again(self, projector_retry);
     return;
   }
   state.part->checkpoint.store(done->checkpoint, std::memory_order_release);

@@ -52,7 +52,7 @@ void deliver(subscriber_self self, const envelope& event, const durable_handler&
   self->send(least->actor, delivery_message{event, &handler});
 }
 
-const durable_handler* handler_of(subscriber_state& state, const stored_type& type) {
+const durable_handler* durable_handler_for(subscriber_state& state, const stored_type& type) {
   constexpr auto unknown = static_cast<std::size_t>(-1);
   const auto& all = state.part->definition.handlers();
   if (type.id >= state.handler_of_type.size())
@@ -131,7 +131,7 @@ result<keyed_event, std::string> read_event(subscriber_state& state, const recor
 bool take(subscriber_self self, const record_view& record) {
   auto& state = self->state;
   const auto& options = state.part->definition.options();
-  const auto* handler = handler_of(state, *record.type);
+  const auto* handler = durable_handler_for(state, *record.type);
   if (handler == nullptr) {
     state.next = record.position + 1;
     return true;

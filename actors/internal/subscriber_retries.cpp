@@ -146,7 +146,7 @@ void retry(subscriber_self self, const std::string& key) {
   const durable_handler* handler = nullptr;
   result<envelope, std::string> event = std::string{"no handler of its type is hosted any more"};
   auto read = node.journal->read(position, {.events = 1}, [&](const record_view& record) {
-    handler = handler_of(state, *record.type);
+    handler = durable_handler_for(state, *record.type);
     if (handler == nullptr)
       return false;
     if (auto known = to_envelope(record, *node.catalog.get()))

@@ -79,7 +79,8 @@ void ring(subscriber_self self);
 /// Gives an event to the deliverer that has the least to do.
 void deliver(subscriber_self self, const envelope& event, const durable_handler& handler);
 /// Null: the type is not subscribed to.
-[[nodiscard]] const durable_handler* handler_of(subscriber_state& state, const stored_type& type);
+[[nodiscard]] const durable_handler* durable_handler_for(subscriber_state& state,
+                                                         const stored_type& type);
 
 /// It is nobody's fault but the machine's, or of the moment: it does not count as an attempt.
 [[nodiscard]] bool passes(const failure& why);

@@ -38,7 +38,7 @@ memory_ptr memory() {
   return memory_ptr{there(BIO_new(BIO_s_mem()))};
 }
 
-std::string text_of(BIO& memory) {
+std::string content_of(BIO& memory) {
   char* bytes = nullptr;
   auto size = BIO_get_mem_data(&memory, &bytes);
   return {bytes, static_cast<std::size_t>(size)};
@@ -75,7 +75,7 @@ certificate_and_key written(X509& certificate, EVP_PKEY& key) {
       PEM_write_bio_PKCS8PrivateKey(key_text.get(), &key, nullptr, nullptr, 0, nullptr, nullptr) !=
           1)
     throw std::bad_alloc{};
-  return {text_of(*certificate_text), text_of(*key_text)};
+  return {content_of(*certificate_text), content_of(*key_text)};
 }
 
 void sign(X509& certificate, EVP_PKEY& with) {

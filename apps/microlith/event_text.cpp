@@ -99,7 +99,7 @@ std::string event_text::paragraph(const record_view& record) {
 }
 
 boost::json::object event_text::json(const record_view& record) {
-  auto facts = json_of(describe(record)).get_object();
+  auto facts = microlith::json_of(describe(record)).get_object();
   boost::json::object out;
   out["position"] = record.position;
   out["time"] = time_text(record.time);

@@ -18,7 +18,7 @@ using microlith::verify_report;
 
 namespace {
 
-void print_json(const verify_report& report) {
+void print_report_as_json(const verify_report& report) {
   boost::json::object out;
   out["damaged"] = report.is_damaged();
   if (auto first = report.first_damaged_position(); first != 0)
@@ -39,7 +39,7 @@ void print_json(const verify_report& report) {
   std::cout << boost::json::serialize(out) << '\n';
 }
 
-void print_text(const verify_report& report) {
+void print_report(const verify_report& report) {
   for (const auto& f : report.findings)
     std::cout << (f.is_damage ? "DAMAGE  " : "note    ") << f.part << ": " << f.text << '\n';
   if (report.damages > report.findings.size())
@@ -63,9 +63,9 @@ int verify_here(const verify_command& command) {
   if (!report)
     return complain(report.error());
   if (command.json)
-    print_json(*report);
+    print_report_as_json(*report);
   else
-    print_text(*report);
+    print_report(*report);
   auto code = finish_output();
   return report->is_damaged() ? exit_damage : code;
 }

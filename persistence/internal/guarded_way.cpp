@@ -93,7 +93,7 @@ void guarded_way::enter(std::size_t depth, std::uint64_t number, std::span<const
   }
   // It may have been seen where another page leads to it.
   if (load<word>(here.page) != number ||
-      load_short(here.page + flags_at) != (leaf ? leaf_page : branch_page))
+      load_short(here.page + page_flags_at) != (leaf ? leaf_flag : branch_flag))
     refuse_page(number, "is another page than it should be");
   here.count = (load_short(here.page + bounds_at) - head_bytes) / sizeof(std::uint16_t);
   std::size_t first = leaf ? 0 : 1;
@@ -123,7 +123,7 @@ void guarded_way::look_at_long_value(std::uint64_t number, std::uint64_t bytes) 
   if (number < first_tree_page || number >= pages_.count || pages > pages_.count - number)
     refuse_page(number, "is said to hold a long value, and cannot");
   const auto* page = pages_.begin + number * pages_.page_bytes;
-  if (load<word>(page) != number || load_short(page + flags_at) != overflow_page ||
+  if (load<word>(page) != number || load_short(page + page_flags_at) != overflow_flag ||
       load<std::uint32_t>(page + bounds_at) != pages)
     refuse_page(number, "should hold a long value, and does not");
 }

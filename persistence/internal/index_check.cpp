@@ -12,12 +12,8 @@ namespace microlith::internal {
 
 namespace {
 
-constexpr std::string_view what_to_do =
+constexpr std::string_view index_remedy =
     ". Stop the node and delete the folder `index`: it is then built again";
-
-std::span<const std::byte> as_key(std::string_view name) {
-  return std::as_bytes(std::span{name.data(), name.size()});
-}
 
 index_state read_state(const page_file& file, const page_snapshot& seen) {
   auto tree = find_tree(file, seen, "state");
@@ -186,7 +182,7 @@ void check_index(const std::filesystem::path& directory, message_id epoch,
   if (!result.problem.empty())
     found({true, "index",
            "the index in " + directory.string() + " is damaged: " + result.problem +
-               std::string{what_to_do}});
+               std::string{index_remedy}});
   else if (result.overtaken)
     found({false, "index", "the node merges it too quickly to be looked at: verify again"});
   else if (foreign)

@@ -9,11 +9,7 @@ namespace microlith::internal {
 namespace {
 
 // Each follows a look that was overtaken by two commits of a merge, which are far apart.
-constexpr unsigned max_attempts = 100;
-
-std::span<const std::byte> as_key(std::string_view name) {
-  return std::as_bytes(std::span{name.data(), name.size()});
-}
+constexpr unsigned index_attempts = 100;
 
 }  // namespace
 
@@ -27,7 +23,7 @@ void index_pages::refresh() {
   try {
     // By its name each time: a node that starts may have made it anew.
     file_ = std::make_unique<page_file>(directory_ / "data.mdb");
-    for (unsigned attempt = 0; attempt < max_attempts; ++attempt) {
+    for (unsigned attempt = 0; attempt < index_attempts; ++attempt) {
       state_.reset();
       try {
         look();
@@ -68,7 +64,7 @@ std::optional<page_tree> index_pages::table(std::string_view name) {
 
 template <class Read>
 auto index_pages::reading(Read read) -> std::optional<decltype(read())> {
-  for (unsigned attempt = 0; state_ && attempt < max_attempts; ++attempt) {
+  for (unsigned attempt = 0; state_ && attempt < index_attempts; ++attempt) {
     try {
       auto found = read();
       if (file_->intact(snapshot_))

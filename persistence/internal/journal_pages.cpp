@@ -14,7 +14,7 @@ namespace {
 
 // Each follows a look that was overtaken by two commits. Reading what a look needs takes far less
 // time than two commits do, so a reader that has been overtaken so often is not being scheduled.
-constexpr unsigned max_attempts = 10'000;
+constexpr unsigned journal_attempts = 10'000;
 
 std::filesystem::path data_file_in(const std::filesystem::path& directory) {
   auto file = directory / "data.mdb";
@@ -30,10 +30,6 @@ std::filesystem::path data_file_in(const std::filesystem::path& directory) {
   return file;
 }
 
-std::span<const std::byte> as_key(std::string_view name) {
-  return std::as_bytes(std::span{name.data(), name.size()});
-}
-
 }  // namespace
 
 journal_pages::journal_pages(const std::filesystem::path& directory)
@@ -46,7 +42,7 @@ storage_error journal_pages::damaged(const std::string& what, std::uint64_t posi
 }
 
 void journal_pages::refresh() {
-  for (unsigned attempt = 0; attempt < max_attempts; ++attempt) {
+  for (unsigned attempt = 0; attempt < journal_attempts; ++attempt) {
     // Written after each commit, so what is read of it now is not ahead of what is looked at then.
     auto acknowledged = read_witness(directory_ / "witness");
     auto seen = file_.look();
@@ -179,7 +175,7 @@ std::string journal_pages::find_record(std::uint64_t position, parsed_record& ou
 }
 
 std::optional<storage_error> journal_pages::load(std::uint64_t position, parsed_record& out) {
-  for (unsigned attempt = 0; attempt < max_attempts; ++attempt) {
+  for (unsigned attempt = 0; attempt < journal_attempts; ++attempt) {
     // A record whose checksum fits its position is the one that was written, whatever has become of
     // the pages on the way to it.
     auto problem = find_record(position, out);

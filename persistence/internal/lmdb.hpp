@@ -86,6 +86,8 @@ struct map_size {
 
 /// With what is sensible where the user says nothing (0); `share` as above.
 [[nodiscard]] map_size sensible_map_size(map_size wanted, unsigned share = 1);
+/// Of projections, snapshots and subscriptions: a 16th of what a journal reserves, each.
+inline constexpr unsigned derived_map_share = 16;
 
 struct environment_options {
   std::size_t map_bytes = 0;        ///< reserved at first; less where there is not as much

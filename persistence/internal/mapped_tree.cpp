@@ -23,8 +23,8 @@ const std::byte* mapped_tree::page_at(std::uint64_t number) const {
 
 mapped_tree::open_page mapped_tree::enter(std::uint64_t number, std::uint16_t flags) const {
   const auto* page = page_at(number);
-  if (load_short(page + flags_at) != flags)
-    refuse_page(number, flags == leaf_page ? "should hold entries, and does not"
+  if (load_short(page + page_flags_at) != flags)
+    refuse_page(number, flags == leaf_flag ? "should hold entries, and does not"
                                            : "should lead to pages, and does not");
   std::size_t lower = load_short(page + bounds_at);
   std::size_t upper = load_short(page + bounds_at + 2);
@@ -60,7 +60,7 @@ void mapped_tree::take(std::size_t index) {
     auto number = load<word>(data);
     const auto* page = page_at(number);
     auto here = (pages_.count - number) * pages_.page_bytes - head_bytes;
-    if (load_short(page + flags_at) != overflow_page || size > here)
+    if (load_short(page + page_flags_at) != overflow_flag || size > here)
       refuse_page(number, "should hold a long value, and does not");
     data = page + head_bytes;
   } else {
@@ -79,7 +79,7 @@ bool mapped_tree::find(std::span<const std::byte> key) {
     refuse_page(tree_.root, "is the root of a tree of a depth that cannot be");
   auto number = tree_.root;
   for (auto above = tree_.depth; --above > 0;) {
-    branch_ = enter(number, branch_page);
+    branch_ = enter(number, branch_flag);
     // The last entry whose key is not greater; the first one's is not looked at.
     for (std::size_t high = branch_.count; high - branch_.at > 1;) {
       auto middle = branch_.at + (high - branch_.at) / 2;
@@ -87,7 +87,7 @@ bool mapped_tree::find(std::span<const std::byte> key) {
     }
     number = child_of(node_at(branch_, branch_.at).begin);
   }
-  leaf_ = enter(number, leaf_page);
+  leaf_ = enter(number, leaf_flag);
   std::size_t low = 0;
   for (std::size_t high = leaf_.count; low < high;) {
     auto middle = low + (high - low) / 2;
@@ -109,7 +109,7 @@ bool mapped_tree::next_nearby() {
   }
   if (branch_.at + 1 >= branch_.count)
     return false;
-  leaf_ = enter(child_of(node_at(branch_, ++branch_.at).begin), leaf_page);
+  leaf_ = enter(child_of(node_at(branch_, ++branch_.at).begin), leaf_flag);
   take(0);
   return true;
 }

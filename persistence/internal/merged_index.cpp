@@ -12,7 +12,7 @@ namespace microlith::internal {
 namespace {
 
 // Far enough that memory has come by then.
-constexpr std::size_t events_ahead = 8;
+constexpr std::size_t filter_ahead = 8;
 // Key, value and LMDB's own of an entry of a run.
 constexpr std::size_t entry_bytes = run_key_bytes + 8 + 10;
 
@@ -163,8 +163,8 @@ void merged_index::merge_once(const recent_events& events) {
   const auto& all = events.all();
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto& event = all[i];
-    if (i + events_ahead < all.size())
-      filter_.prefetch_to_add(all[i + events_ahead].stream);
+    if (i + filter_ahead < all.size())
+      filter_.prefetch_to_add(all[i + filter_ahead].stream);
     if (event.stream_version == 1)
       filter_.add(event.stream);
     newest = std::max({newest, event.id.high, event.append.high});
@@ -210,8 +210,8 @@ void merged_index::write_run(slice_writer& out, const recent_events& events, con
   stream_key last;
   std::array<std::byte, 8> position;
   for (std::size_t i = 0; i < order.size(); ++i) {
-    if (i + events_ahead < order.size())
-      __builtin_prefetch(&all[order[i + events_ahead].number]);
+    if (i + filter_ahead < order.size())
+      __builtin_prefetch(&all[order[i + filter_ahead].number]);
     const auto& event = all[order[i].number];
     if (event.stream != last)
       filter->add(last = event.stream);

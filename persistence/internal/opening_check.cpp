@@ -11,9 +11,6 @@ namespace microlith::internal {
 
 namespace {
 
-// A table of so many pages is looked at as a whole.
-constexpr std::uint64_t small_table_pages = 64;
-
 void look_at_table(const page_file& file, const page_snapshot& seen, const page_tree& tree,
                    bool only_its_end, environment_check& taken) {
   if (tree.flags != 0)

@@ -151,7 +151,7 @@ page_cursor::node page_cursor::node_at(const level& l, std::size_t index) const 
   auto key_bytes = load_short(at + 6);
   node n;
   n.key = {at + node_head_bytes, key_bytes};
-  if (load_short(page + flags_at) == branch_page) {
+  if (load_short(page + page_flags_at) == branch_flag) {
     n.child = child_of(at);
     return n;
   }
@@ -293,7 +293,7 @@ std::span<const std::byte> page_cursor::value() {
   std::array<std::byte, head_bytes> head;
   file_->read(snapshot_, page, head);
   if (page_layout::load<word>(head.data()) != page || load_short(head.data() + sizeof(word)) != 0 ||
-      load_short(head.data() + flags_at) != overflow_page ||
+      load_short(head.data() + page_flags_at) != overflow_flag ||
       page_layout::load<std::uint32_t>(head.data() + bounds_at) != count)
     fail(page, "should hold a long value, and does not");
   if (listener_ != nullptr)
@@ -320,7 +320,7 @@ std::string meta_page_problem(const page_file& file, const page_snapshot& seen) 
     std::array<std::byte, transaction_at + sizeof(word)> raw;
     file.read(seen, number, raw);
     if (load<word>(raw.data()) != number || load_short(raw.data() + sizeof(word)) != 0 ||
-        load_short(raw.data() + flags_at) != page_layout::meta_page ||
+        load_short(raw.data() + page_flags_at) != page_layout::meta_flag ||
         load<std::uint32_t>(raw.data() + head_bytes) != lmdb_magic ||
         load<std::uint32_t>(raw.data() + version_at) != lmdb_data_version ||
         load<std::uint32_t>(raw.data() + page_bytes_at) != seen.page_bytes)
@@ -341,8 +341,7 @@ std::string meta_page_problem(const page_file& file, const page_snapshot& seen) 
 std::optional<page_tree> find_tree(const page_file& file, const page_snapshot& seen,
                                    std::string_view name) {
   page_cursor main{file, seen, seen.main};
-  auto key = std::as_bytes(std::span{name.data(), name.size()});
-  if (!main.seek(key) || !std::ranges::equal(main.key(), key))
+  if (!main.seek(as_key(name)) || !std::ranges::equal(main.key(), as_key(name)))
     return std::nullopt;
   return main.tree();
 }

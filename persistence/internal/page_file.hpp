@@ -98,6 +98,11 @@ class page_listener {
   ~page_listener() = default;
 };
 
+/// Of tables and states, which have names.
+[[nodiscard]] inline std::span<const std::byte> as_key(std::string_view name) {
+  return std::as_bytes(std::span{name.data(), name.size()});
+}
+
 /// Walks the entries of a tree in order, and checks every page that it comes by. What it hands out
 /// lives until it moves.
 class page_cursor {

@@ -15,9 +15,6 @@ using namespace page_layout;
 
 namespace {
 
-// A table of so many pages is looked at as a whole, at once.
-constexpr std::uint64_t small_table_pages = 64;
-
 void leave_mark(const std::filesystem::path& file) {
   int made = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (made >= 0)

@@ -35,6 +35,9 @@ namespace microlith::internal {
 /// A file beside data.mdb: a page of it was found damaged.
 inline constexpr std::string_view damage_mark = "damaged";
 
+/// A table of so many pages is looked at as a whole, at once.
+inline constexpr std::uint64_t small_table_pages = 64;
+
 class page_guard {
  public:
   /// `map` is where the map begins. An empty `directory`: no mark is left.

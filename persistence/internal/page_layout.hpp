@@ -16,12 +16,12 @@ using word = std::size_t;
 // Of a page: its number, a field that is 0, flags, then where the entries' offsets end and the
 // entries begin. A long value's page has the number of its pages instead.
 inline constexpr std::size_t head_bytes = sizeof(word) + 8;
-inline constexpr std::size_t flags_at = sizeof(word) + 2;
+inline constexpr std::size_t page_flags_at = sizeof(word) + 2;
 inline constexpr std::size_t bounds_at = sizeof(word) + 4;
-inline constexpr std::uint16_t branch_page = 0x01;
-inline constexpr std::uint16_t leaf_page = 0x02;
-inline constexpr std::uint16_t overflow_page = 0x04;
-inline constexpr std::uint16_t meta_page = 0x08;
+inline constexpr std::uint16_t branch_flag = 0x01;
+inline constexpr std::uint16_t leaf_flag = 0x02;
+inline constexpr std::uint16_t overflow_flag = 0x04;
+inline constexpr std::uint16_t meta_flag = 0x08;
 inline constexpr std::uint64_t first_tree_page = 2;
 
 // Of an entry: size or child, in two halves, flags, size of the key.

@@ -1,7 +1,7 @@
 #include <microlith/messages/print.hpp>
 #include <microlith/persistence/internal/byte_order.hpp>
-#include <microlith/persistence/internal/hash.hpp>
 #include <microlith/persistence/internal/page_file.hpp>
+#include <microlith/persistence/internal/row_checksum.hpp>
 #include <microlith/persistence/internal/rows_check.hpp>
 #include <microlith/persistence/internal/skipped_layout.hpp>
 
@@ -11,7 +11,6 @@ namespace microlith::internal {
 
 namespace {
 
-constexpr std::size_t row_checksum_bytes = 4;
 constexpr std::string_view inline_states = "inline";
 constexpr std::string_view inline_prefix = "inline.";
 constexpr std::string_view inline_skipped = "/skipped";
@@ -29,8 +28,7 @@ void check_row(std::string_view table, std::span<const std::byte> key,
                std::span<const std::byte> value) {
   auto row = value.size() < row_checksum_bytes ? value : value.subspan(row_checksum_bytes);
   if (value.size() < row_checksum_bytes ||
-      load_le<std::uint32_t>(value.data()) !=
-          static_cast<std::uint32_t>(checksum(row, checksum(key, 0))))
+      load_le<std::uint32_t>(value.data()) != row_checksum(key, row))
     throw page_error{"the checksum of a row of table " + print_text(table) + " does not fit"};
 }
 

@@ -10,7 +10,7 @@ namespace microlith::internal {
 namespace {
 
 constexpr std::uint32_t skipped_format = 1;
-constexpr std::size_t header_bytes = 16;
+constexpr std::size_t skipped_header_bytes = 16;
 
 }  // namespace
 
@@ -30,7 +30,7 @@ skipped_key encode_skipped_key(std::uint64_t position, std::uint16_t member) {
 }
 
 bytes encode_skipped(const skipped_event& event) {
-  bytes out(header_bytes);
+  bytes out(skipped_header_bytes);
   encode_to(out, stored_skip{event.projection, event.type, event.id,
                              event.why.substr(0, max_skip_reason_bytes)});
   store_le(out.data() + 8, skipped_format);
@@ -41,13 +41,13 @@ bytes encode_skipped(const skipped_event& event) {
 
 std::optional<skipped_event> decode_skipped(std::span<const std::byte> key,
                                             std::span<const std::byte> value) {
-  if (key.size() != std::tuple_size_v<skipped_key> || value.size() < header_bytes)
+  if (key.size() != std::tuple_size_v<skipped_key> || value.size() < skipped_header_bytes)
     return std::nullopt;
   auto position = load_be<std::uint64_t>(key.data());
   if (load_le<std::uint64_t>(value.data()) != checksum(value.subspan(8), position) ||
       load_le<std::uint32_t>(value.data() + 8) != skipped_format)
     return std::nullopt;
-  auto stored = decode<stored_skip>(value.subspan(header_bytes));
+  auto stored = decode<stored_skip>(value.subspan(skipped_header_bytes));
   if (!stored)
     return std::nullopt;
   return skipped_event{.position = position,

@@ -11,7 +11,7 @@ namespace microlith::internal {
 
 namespace {
 
-constexpr std::string_view what_to_do =
+constexpr std::string_view snapshot_remedy =
     ". Stop the node and delete the folder `snapshots`: streams load from their first event then";
 
 }  // namespace
@@ -64,7 +64,7 @@ void snapshot_check::report(message_id journal_epoch, bool whole,
   };
   if (!walked_.problem.empty()) {
     say(true, "what is in " + directory_.string() + " is damaged: " + walked_.problem +
-                  std::string{what_to_do});
+                  std::string{snapshot_remedy});
     return;
   }
   report.snapshots = count_;
@@ -76,7 +76,7 @@ void snapshot_check::report(message_id journal_epoch, bool whole,
     say(false, "not all were compared with the events, some of which are damaged");
   else if (!open_.empty())
     say(true, std::to_string(open_.size()) + " of " + std::to_string(count_) +
-                  " are of events that the journal does not have" + std::string{what_to_do});
+                  " are of events that the journal does not have" + std::string{snapshot_remedy});
 }
 
 }  // namespace microlith::internal

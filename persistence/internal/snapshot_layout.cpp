@@ -8,7 +8,7 @@ namespace microlith::internal {
 
 namespace {
 
-constexpr std::size_t header_bytes = 48;
+constexpr std::size_t snapshot_header_bytes = 48;
 
 }  // namespace
 
@@ -19,7 +19,7 @@ snapshot_key encode_snapshot_key(std::string_view stream) {
 }
 
 bytes encode_snapshot(const snapshot& kept) {
-  bytes out(header_bytes + kept.stream.size() + kept.state.size());
+  bytes out(snapshot_header_bytes + kept.stream.size() + kept.state.size());
   auto* p = out.data();
   store_le(p + 8, snapshot_format);
   store_le(p + 12, static_cast<std::uint32_t>(kept.stream.size()));
@@ -27,23 +27,24 @@ bytes encode_snapshot(const snapshot& kept) {
   store_le(p + 24, kept.version);
   store_id_le(p + 32, kept.event);
   auto name = std::as_bytes(std::span{kept.stream.data(), kept.stream.size()});
-  auto* end = std::copy(name.begin(), name.end(), p + header_bytes);
+  auto* end = std::copy(name.begin(), name.end(), p + snapshot_header_bytes);
   std::copy(kept.state.begin(), kept.state.end(), end);
   store_le(p, checksum(std::span{out}.subspan(8), 0));
   return out;
 }
 
 std::optional<snapshot> decode_snapshot(std::span<const std::byte> value) {
-  if (value.size() < header_bytes)
+  if (value.size() < snapshot_header_bytes)
     return std::nullopt;
   const auto* p = value.data();
   auto name_bytes = load_le<std::uint32_t>(p + 12);
   if (load_le<std::uint64_t>(p) != checksum(value.subspan(8), 0) ||
-      load_le<std::uint32_t>(p + 8) != snapshot_format || name_bytes > value.size() - header_bytes)
+      load_le<std::uint32_t>(p + 8) != snapshot_format ||
+      name_bytes > value.size() - snapshot_header_bytes)
     return std::nullopt;
-  auto state = value.subspan(header_bytes + name_bytes);
+  auto state = value.subspan(snapshot_header_bytes + name_bytes);
   return snapshot{
-      .stream = std::string{reinterpret_cast<const char*>(p + header_bytes), name_bytes},
+      .stream = std::string{reinterpret_cast<const char*>(p + snapshot_header_bytes), name_bytes},
       .version = load_le<std::uint64_t>(p + 24),
       .event = load_id_le<message_id>(p + 32),
       .fingerprint = load_le<std::uint64_t>(p + 16),

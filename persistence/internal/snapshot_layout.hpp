@@ -12,6 +12,7 @@
 namespace microlith::internal {
 
 inline constexpr std::uint32_t snapshot_format = 1;
+inline constexpr std::string_view snapshot_state_key = "state";
 
 using snapshot_key = std::array<std::byte, 16>;
 [[nodiscard]] snapshot_key encode_snapshot_key(std::string_view stream);

@@ -14,6 +14,7 @@
 namespace microlith::internal {
 
 inline constexpr std::uint32_t subscription_format = 1;
+inline constexpr std::string_view subscription_state_key = "state";
 
 struct subscription_state {
   message_id epoch;  ///< of the journal

@@ -10,8 +10,7 @@ std::optional<subscription_state> subscription_state_in(const page_file& file,
   auto tree = find_tree(file, seen, "state");
   if (!tree)
     return std::nullopt;
-  constexpr std::string_view name = "state";
-  auto key = std::as_bytes(std::span{name.data(), name.size()});
+  auto key = as_key(subscription_state_key);
   page_cursor cursor{file, seen, *tree};
   if (!cursor.seek(key) || !std::ranges::equal(cursor.key(), key))
     return std::nullopt;

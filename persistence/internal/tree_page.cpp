@@ -52,12 +52,12 @@ std::size_t check_entries(std::span<const std::byte> page, std::uint64_t number,
 
 std::size_t check_tree_page(std::span<const std::byte> page, std::uint64_t number, tree_page kind) {
   const auto* raw = page.data();
-  auto wanted = kind == tree_page::branch ? branch_page : leaf_page;
+  auto wanted = kind == tree_page::branch ? branch_flag : leaf_flag;
   if (load<word>(raw) != number)
     refuse_page(number, "says that it is another page");
   if (load_short(raw + sizeof(word)) != 0)
     refuse_page(number, "has a field that should be 0");
-  if (load_short(raw + flags_at) != wanted)
+  if (load_short(raw + page_flags_at) != wanted)
     refuse_page(number, kind == tree_page::branch ? "should lead to pages, and does not"
                                                   : "should hold entries, and does not");
   return check_entries(page, number, kind);

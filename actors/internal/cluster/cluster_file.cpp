@@ -20,7 +20,7 @@ storage_error unusable(std::string text) {
   return {.kind = storage_error_kind::unusable, .text = std::move(text)};
 }
 
-std::string place(const toml::node& at) {
+std::string line_of(const toml::node& at) {
   auto line = at.source().begin.line;
   return line == 0 ? std::string{} : " (line " + std::to_string(line) + ")";
 }
@@ -36,7 +36,7 @@ outcome only_keys(const toml::table& table, const std::string& where,
                   const std::vector<std::string>& known) {
   for (const auto& [key, value] : table) {
     if (std::find(known.begin(), known.end(), key.str()) == known.end())
-      return where + " has the key '" + std::string{key.str()} + "'" + place(value) +
+      return where + " has the key '" + std::string{key.str()} + "'" + line_of(value) +
              ", which means nothing there; known are: " + list_of(known);
   }
   return {};
@@ -49,7 +49,7 @@ outcome text_of(const toml::table& table, const std::string& where, const char* 
     return where + " has no '" + key + "'; it is needed";
   auto text = found->value<std::string>();
   if (!text || text->empty())
-    return where + ": '" + key + "'" + place(*found) + " must be a text in quotes";
+    return where + ": '" + key + "'" + line_of(*found) + " must be a text in quotes";
   out = *text;
   return {};
 }
@@ -65,13 +65,13 @@ bool good_node_name(std::string_view name) {
 outcome read_node(const std::string& name, const toml::node& from, cluster_node& out) {
   auto where = "[nodes." + name + "]";
   if (!good_node_name(name))
-    return where + place(from) + ": a node's name has 1 to " + std::to_string(max_node_name_bytes) +
-           " letters, digits, '-', '_' and '.'";
+    return where + line_of(from) + ": a node's name has 1 to " +
+           std::to_string(max_node_name_bytes) + " letters, digits, '-', '_' and '.'";
   if (name == operator_name)
-    return where + place(from) + ": that name is the tool's; give the node another one";
+    return where + line_of(from) + ": that name is the tool's; give the node another one";
   const auto* table = from.as_table();
   if (table == nullptr)
-    return where + place(from) + " must be a table with listen and hosts";
+    return where + line_of(from) + " must be a table with listen and hosts";
   if (auto wrong = only_keys(*table, where, {"listen", "hosts"}))
     return wrong;
   out.name = name;
@@ -90,7 +90,7 @@ outcome read_node(const std::string& name, const toml::node& from, cluster_node&
   for (const auto& each : *hosts->as_array()) {
     auto component = each.value<std::string>();
     if (!component || component->empty())
-      return where + ": hosts" + place(each) + " must hold names of components in quotes";
+      return where + ": hosts" + line_of(each) + " must hold names of components in quotes";
     out.hosts.push_back(*component);
   }
   return {};
@@ -99,7 +99,7 @@ outcome read_node(const std::string& name, const toml::node& from, cluster_node&
 outcome read_tls(const toml::node& from, const std::filesystem::path& base, cluster_tls& out) {
   const auto* table = from.as_table();
   if (table == nullptr)
-    return "tls" + place(from) + " must be a table with certificate, key and authority";
+    return "tls" + line_of(from) + " must be a table with certificate, key and authority";
   if (auto wrong = only_keys(*table, "[tls]", {"certificate", "key", "authority"}))
     return wrong;
   std::string certificate;
@@ -118,7 +118,7 @@ outcome read_tls(const toml::node& from, const std::filesystem::path& base, clus
 outcome read_timings(const toml::node& from, cluster_timings& out) {
   const auto* table = from.as_table();
   if (table == nullptr)
-    return "timings" + place(from) + " must be a table";
+    return "timings" + line_of(from) + " must be a table";
   if (auto wrong = only_keys(*table, "[timings]", {"silence_ms", "lost_after_ms"}))
     return wrong;
   auto read = [&](const char* key, std::int64_t least, std::chrono::milliseconds& to) -> outcome {
@@ -128,7 +128,7 @@ outcome read_timings(const toml::node& from, cluster_timings& out) {
       return {};
     auto number = found->value_exact<std::int64_t>();
     if (!number || *number < least || *number > most)
-      return std::string{"[timings]: "} + key + place(*found) +
+      return std::string{"[timings]: "} + key + line_of(*found) +
              " must be a number of milliseconds, " + std::to_string(least) + " to " +
              std::to_string(most);
     to = std::chrono::milliseconds{*number};

@@ -14,7 +14,7 @@ namespace {
 /// Reads of other nodes that wait for the reading thread.
 constexpr std::size_t max_waiting_reads = 1'024;
 /// Bytes of one page, where no single record is larger.
-constexpr std::uint64_t max_page_bytes = std::uint64_t{1} << 20;
+constexpr std::uint64_t max_answer_bytes = std::uint64_t{1} << 20;
 constexpr std::uint64_t max_page_records = 4'096;
 
 }  // namespace
@@ -144,7 +144,7 @@ void cluster::answer_read(peer& to, const wire::read& question) {
     return true;
   };
   read_limits limits{.events = std::clamp<std::uint64_t>(question.events, 1, max_page_records),
-                     .bytes = std::clamp<std::uint64_t>(question.bytes, 1, max_page_bytes)};
+                     .bytes = std::clamp<std::uint64_t>(question.bytes, 1, max_answer_bytes)};
   switch (question.what) {
     case wire::question::records:
     case wire::question::stream: {

@@ -4,7 +4,7 @@ namespace microlith::internal {
 
 namespace {
 
-storage_error unusable(std::string text) {
+storage_error cannot_start(std::string text) {
   return {.kind = storage_error_kind::unusable, .text = std::move(text)};
 }
 
@@ -39,10 +39,10 @@ result<cluster_setup, storage_error> plan_cluster(const cluster_options& options
   cluster_setup setup;
   for (const auto& each : components) {
     if (!names.insert(each.name()).second)
-      return unusable("two components are called " + each.name() +
-                      "; a cluster places components by name: rename one");
+      return cannot_start("two components are called " + each.name() +
+                          "; a cluster places components by name: rename one");
     if (each.name() == journal_component)
-      return unusable("a component must not be called journal: that name places the journal");
+      return cannot_start("a component must not be called journal: that name places the journal");
     for (const auto& declared : each.declarations()) {
       if (declared.how != involvement::serves)
         continue;
@@ -53,12 +53,13 @@ result<cluster_setup, storage_error> plan_cluster(const cluster_options& options
       setup.components.push_back(each.name());
   }
   if (auto wrong = problem_with(*file, options.node, names))
-    return unusable(*wrong);
+    return cannot_start(*wrong);
   const auto& self = file->nodes.at(options.node);
   if (!self.is_loopback() && !file->tls && !options.insecure)
-    return unusable("node " + self.name + " would listen on " + self.address() +
-                    ", beyond loopback, without TLS: anybody there could act as a node. Add [tls] "
-                    "to the cluster file, or ask for it with --insecure");
+    return cannot_start(
+        "node " + self.name + " would listen on " + self.address() +
+        ", beyond loopback, without TLS: anybody there could act as a node. Add [tls] "
+        "to the cluster file, or ask for it with --insecure");
   setup.file = std::move(*file);
   setup.node = options.node;
   setup.wiring = options.wiring;
