@@ -84,7 +84,9 @@ BOOST_AUTO_TEST_CASE(pages_that_end_lmdb_are_refused_and_it_says_what_to_do) {
   // The main table's entries, its kind, and where it is.
   refused(
       [&](std::string& c) { short_at(c, first_entry(c, seen.main.root) + 4) |= has_duplicates; });
-  refused([&](std::string& c) { short_at(c, seen.main.root * page_bytes + layout::flags_at) = 0; });
+  refused([&](std::string& c) {
+    short_at(c, seen.main.root * page_bytes + layout::page_flags_at) = 0;
+  });
   // The free pages: what they are in, and which they are.
   refused(
       [&](std::string& c) { short_at(c, first_entry(c, seen.free.root) + 4) |= has_duplicates; });
@@ -130,7 +132,9 @@ BOOST_AUTO_TEST_CASE(a_damaged_page_of_records_is_located_and_not_followed) {
            [&](std::string& c) { short_at(c, first_entry(c, first_leaf) + 6) = 0x7FFF; },
            [&](std::string& c) { short_at(c, begin + layout::head_bytes) = 0xFFF0; },
            [&](std::string& c) { short_at(c, begin + layout::bounds_at) = 0xFFF0; },
-           [&](std::string& c) { short_at(c, begin + layout::flags_at) = layout::branch_page; },
+           [&](std::string& c) {
+             short_at(c, begin + layout::page_flags_at) = layout::branch_flag;
+           },
            [&](std::string& c) { short_at(c, begin) = 0; }}) {
     auto read = reads(damage);
     BOOST_TEST_REQUIRE(read.has_error());

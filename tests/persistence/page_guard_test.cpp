@@ -74,7 +74,7 @@ std::span<const std::byte> key_at(std::string& content, std::uint64_t page, std:
 void put_another_leaf(std::string& content, std::uint64_t page) {
   auto entries = entries_of(content, page);
   for (std::uint64_t other = 2; other < content.size() / page_bytes; ++other) {
-    if (short_at(content, other * page_bytes + layout::flags_at) != layout::leaf_page ||
+    if (short_at(content, other * page_bytes + layout::page_flags_at) != layout::leaf_flag ||
         entries_of(content, other) < entries / 2 || entries_of(content, other) > entries * 2 ||
         key_at(content, other, 0).size() != key_at(content, page, 0).size())
       continue;
@@ -101,9 +101,9 @@ const std::vector<damage>& damages() {
   static const std::vector<damage> all{
       {"another page's number", [](auto& c, auto page) { c[page * page_bytes] ^= 0x40; }},
       {"a branch",
-       [](auto& c, auto page) { short_at(c, page * page_bytes + layout::flags_at) = 0x01; }},
+       [](auto& c, auto page) { short_at(c, page * page_bytes + layout::page_flags_at) = 0x01; }},
       {"no flags",
-       [](auto& c, auto page) { short_at(c, page * page_bytes + layout::flags_at) = 0; }},
+       [](auto& c, auto page) { short_at(c, page * page_bytes + layout::page_flags_at) = 0; }},
       {"no entries",
        [](auto& c, auto page) { short_at(c, page * page_bytes + layout::bounds_at) = 16; }},
       {"bounds that lead out of it",
