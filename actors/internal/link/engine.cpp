@@ -130,7 +130,10 @@ void link_engine::dial(link_peer& peer, link_time now) {
   auto address = peer.box().status().address;
   auto& made = add(true, &peer, address, now);
   peer.set_dialling(made.id);
-  wire_.dial(made.id, address);
+  if (made.knocks())
+    wire_.knock(made.id, address);
+  else
+    wire_.dial(made.id, address);
 }
 
 void link_engine::dialled(connection_id id, link_time now) {
@@ -282,6 +285,8 @@ void link_engine::establish(connection& at, link_time now) {
   at.established = true;
   at.reader.set_limit(max_frame_bytes);
   at.peer->connected(at.id, now);
+  if (stopping_)
+    at.peer->never_dial_again();
 }
 
 bool link_engine::converse(connection& at, const frame& from, link_time now) {
@@ -366,7 +371,7 @@ void link_engine::refused(connection_id id, const std::string& why, link_time no
 
 void link_engine::drop(connection& at, const std::string& why, ending how, link_time now) {
   auto ended = std::move(connections_.extract(at.id).mapped());
-  if (how == ending::finish || how == ending::answered)
+  if (how == ending::finish)
     wire_.finish(ended->id);
   else if (how == ending::abort)
     wire_.abort(ended->id);

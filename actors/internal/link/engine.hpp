@@ -22,6 +22,8 @@ class link_wire {
   virtual ~link_wire() = default;
   /// Connects; what comes of it is told by `dialled`, `refused` or `closed`, never from within.
   virtual void dial(connection_id id, const std::string& address) = 0;
+  /// The same; but once it stands it is closed, and there is nothing to write to or to close.
+  virtual void knock(connection_id id, const std::string& address) = 0;
   virtual void write(connection_id id, std::span<const std::byte> bytes) = 0;
   /// Closes after what was written.
   virtual void finish(connection_id id) = 0;
@@ -39,7 +41,7 @@ class link_engine {
 
   /// A connection from outside; `from` is for people.
   [[nodiscard]] connection_id accepted(std::string from, link_time now);
-  /// The connection that was asked for stands.
+  /// The connection that was asked for stands, or stood.
   void dialled(connection_id id, link_time now);
   /// It does not: the host is there, and nobody listens.
   void refused(connection_id id, const std::string& why, link_time now);

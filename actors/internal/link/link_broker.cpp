@@ -117,10 +117,16 @@ void link_broker::dial(connection_id id, const std::string& address) {
   dialler_.dial(id, address, now());
 }
 
+void link_broker::knock(connection_id id, const std::string& address) {
+  dialler_.knock(id, address, now());
+}
+
 void link_broker::take_dialled() {
   while (auto one = dialler_.take_outcome(now())) {
-    if (one->descriptor >= 0) {
-      add(one->id, self_->add_scribe(one->descriptor));
+    if (one->problem.empty()) {
+      // CAF keeps for ever what it is given and told to close in one turn: no knocks.
+      if (one->descriptor >= 0)
+        add(one->id, self_->add_scribe(one->descriptor));
       engine_.dialled(one->id, now());
     } else if (one->refused) {
       engine_.refused(one->id, one->problem, now());

@@ -37,6 +37,7 @@ class link_broker final : public link_wire, public std::enable_shared_from_this<
   void wait_for_end();
 
   void dial(connection_id id, const std::string& address) override;
+  void knock(connection_id id, const std::string& address) override;
   void write(connection_id id, std::span<const std::byte> bytes) override;
   void finish(connection_id id) override;
   void abort(connection_id id) override;

@@ -63,7 +63,7 @@ void link_peer::connected(connection_id by, link_time now) {
   connected_at_ = now;
   dial_at_ = interrupt_at_ = lose_at_ = refused_since_ = never;
   if (dials_)
-    listens_ = true;
+    was_open_ = true;
   else
     attempts_ = 0;
   if (shall_knock())
@@ -94,14 +94,15 @@ void link_peer::join() {
 bool link_peer::shall_knock() const {
   if (dials_ || !session_ || box_->status().address.empty())
     return false;
-  return connection_ == no_connection ? listens_ : !listens_ && attempts_ < first_knocks;
+  return connection_ == no_connection ? was_open_ : !was_open_ && attempts_ < first_knocks;
 }
 
 void link_peer::redial_after(unsigned attempts, link_time now) {
   if (!dials_ && !shall_knock())
     return;
+  // While there is a session, somebody waits to be told what becomes of it.
   auto wait = std::min<std::chrono::milliseconds>(first_redial * (1U << std::min(attempts, 10U)),
-                                                  last_redial);
+                                                  session_ ? refusal_limit : last_redial);
   // Nodes that lost each other at one moment need not meet again at one moment.
   std::uniform_int_distribution<std::int64_t> within{wait.count() / 2, wait.count()};
   dial_at_ = now + std::chrono::milliseconds{within(random_)};
@@ -134,7 +135,7 @@ void link_peer::dial_failed(const std::string& why, link_time now) {
 void link_peer::refused(const std::string& why, link_time now) {
   auto since = std::min(refused_since_, now);
   dial_failed(why, now);
-  if (!session_ || !listens_ || connection_ != no_connection)
+  if (!session_ || !was_open_ || connection_ != no_connection)
     return;
   if (now - since >= refusal_limit)
     return lose("nobody listens at its address any more");
@@ -145,7 +146,10 @@ void link_peer::refused(const std::string& why, link_time now) {
 void link_peer::answered(link_time now) {
   dialling_ = no_connection;
   refused_since_ = never;
-  listens_ = true;
+  was_open_ = true;
+  if (connection_ == no_connection)
+    box_->update_status(
+        [](link_status& status) { status.problem = "it listens, and has not connected again"; });
   redial_after(++attempts_, now);
 }
 
@@ -179,9 +183,12 @@ void link_peer::interrupt(const std::string& why) {
 
 void link_peer::lose(const std::string& why) {
   interrupt_at_ = lose_at_ = refused_since_ = never;
-  listens_ = false;
-  if (!dials_)
+  was_open_ = false;
+  // Nobody asks any more whether it lives.
+  if (!dials_) {
     dial_at_ = never;
+    dialling_ = no_connection;
+  }
   session_.reset();
   session_id_ = {};
   interrupted_ = false;

@@ -11,7 +11,7 @@
 // A process that lives listens, so that a peer whose address refuses connections is gone, sooner
 // than one of which nothing is heard. The listening end learns it by knocking: a connection to the
 // peer's address that says nothing. Refusals count only at an address at which somebody listened
-// while the session was there: of a peer that dials it may be wrong, and nobody notice.
+// while the session was there: that of a peer that dials may be wrong, and nobody notice.
 //
 // Calls link_events. No IO and no clock. For one thread, but for `box`.
 
@@ -82,7 +82,7 @@ class link_peer {
   [[nodiscard]] due next_due(link_time now);
   /// When something may be due; never: the end of time.
   [[nodiscard]] link_time deadline() const;
-  /// A dial, or a knock, has begun: none is due until it has failed, or the connection is lost.
+  /// A dial, or a knock, has begun: none is due until it has ended, or the connection is lost.
   void set_dialling(connection_id by) { dialling_ = by; }
   [[nodiscard]] connection_id dialling() const { return dialling_; }
   void dial_at(link_time when) { dial_at_ = when; }
@@ -113,7 +113,7 @@ class link_peer {
   connection_id connection_ = no_connection;
   connection_id dialling_ = no_connection;
   bool was_connected_ = false;
-  bool listens_ = false;  ///< its address was open in this session
+  bool was_open_ = false;  ///< its address, in this session
   unsigned attempts_ = 0;
   bool heard_ = false;
   int silent_beats_ = 0;

@@ -5,6 +5,7 @@
 #include <microlith/actors/internal/link/handshake.hpp>
 #include <microlith/actors/internal/link/socket_address.hpp>
 
+#include <filesystem>
 #include <thread>
 
 using namespace microlith;
@@ -131,6 +132,37 @@ BOOST_AUTO_TEST_CASE(another_process_of_a_peer_joins_after_the_first_was_lost) {
   BOOST_TEST(a.events.wait_for("joined b", 2));
   BOOST_TEST((a.send("b", "hello") == sent::taken));
   BOOST_TEST(second.events.wait_for_messages(1));
+}
+
+BOOST_AUTO_TEST_CASE(peers_that_come_and_go_leave_no_descriptor_behind) {
+  temporary_directory directory;
+  const reserved_port port;
+  auto b_options = named("b", directory);
+  b_options.peers = {{"a", port.address()}};
+  running_links b{b_options};
+  auto a_options = named("a", directory);
+  a_options.listen = port.address();
+  a_options.peers = {{"b", b.address()}};
+  auto open_descriptors = [] {
+    return std::distance(std::filesystem::directory_iterator{"/proc/self/fd"}, {});
+  };
+  std::ptrdiff_t before = 0;
+  for (std::size_t round = 1; round <= 12; ++round) {
+    {
+      running_links a{a_options};
+      BOOST_REQUIRE(b.events.wait_for("joined a", round));
+      // Meanwhile b looks whether a can be reached.
+      BOOST_TEST((b.send("a", "hello") == sent::taken));
+      BOOST_REQUIRE(a.events.wait_for_messages(1));
+    }
+    BOOST_REQUIRE(b.events.wait_for("lost a", round));
+    if (round == 1)
+      before = open_descriptors();
+  }
+  auto until = std::chrono::steady_clock::now() + stuck_after;
+  while (open_descriptors() > before && std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+  BOOST_TEST(open_descriptors() <= before);
 }
 
 BOOST_AUTO_TEST_CASE(connections_that_break_lose_and_double_nothing) {

@@ -63,6 +63,43 @@ BOOST_AUTO_TEST_CASE(a_connection_stands_where_somebody_listens_and_is_refused_w
   BOOST_TEST((dials.deadline() == link_time::max()));
 }
 
+BOOST_AUTO_TEST_CASE(a_knock_is_answered_and_leaves_nothing_open) {
+  listening_socket there;
+  link_dialler dials{false};
+  dials.knock(1, there.address, std::chrono::steady_clock::now());
+  auto answered = outcome_of(dials);
+  BOOST_TEST(answered.problem == "");
+  BOOST_TEST(answered.descriptor < 0);
+  auto taken = ::accept(there.opened.descriptor, nullptr, nullptr);
+  BOOST_TEST_REQUIRE(taken >= 0);
+  char byte = 0;
+  BOOST_TEST(::recv(taken, &byte, 1, 0) == 0);
+  ::close(taken);
+
+  there.end();
+  dials.knock(2, there.address, std::chrono::steady_clock::now());
+  BOOST_TEST(outcome_of(dials).refused);
+}
+
+BOOST_AUTO_TEST_CASE(of_several_addresses_one_at_which_somebody_listens_is_enough) {
+  listening_socket there;
+  auto port = there.address.substr(there.address.rfind(':'));
+  link_dialler dials{false};
+  // As many hosts have it, ::1 is localhost, too; and is tried first every other time.
+  for (connection_id id = 1; id <= 4; ++id) {
+    dials.dial(id, "localhost" + port, std::chrono::steady_clock::now());
+    auto stands = outcome_of(dials);
+    BOOST_TEST(stands.problem == "");
+    BOOST_TEST(stands.descriptor >= 0);
+    ::close(stands.descriptor);
+  }
+  there.end();
+  for (connection_id id = 5; id <= 8; ++id) {
+    dials.dial(id, "localhost" + port, std::chrono::steady_clock::now());
+    BOOST_TEST(outcome_of(dials).refused);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_comes_of_one_is_told_while_another_waits) {
   // A host that takes no more connections says nothing to the next one.
   listening_socket full;

@@ -159,6 +159,8 @@ BOOST_AUTO_TEST_CASE(a_peer_that_stays_away_is_given_up_and_joins_anew) {
   BOOST_TEST(!two.b_to_a().joined);
   BOOST_TEST(two.a_to_b().losses == 1U);
   BOOST_TEST(two.a().status("b").unacknowledged_bytes == 0U);
+  // Of a question that nobody asks any more nothing is said.
+  BOOST_TEST(two.b().status("a").problem.find("meanwhile") == std::string::npos);
   two.net.heal();
   two.net.run(4s);
   BOOST_TEST(two.a_to_b().joined);
@@ -187,6 +189,22 @@ BOOST_AUTO_TEST_CASE(a_peer_whose_process_dies_is_lost_from_either_end_without_t
     auto dials = witness.dials;
     two.net.run(20s);
     BOOST_TEST((witness.dials > dials) == (who == "b"));
+    two.check_nothing_is_wrong();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_process_that_dies_after_it_was_frozen_for_long_is_lost_as_soon) {
+  for (int i = 0; i < 10; ++i) {
+    std::string who = i % 2 == 0 ? "a" : "b";
+    pair_of_nodes two;
+    auto& witness = *two.net.nodes[who == "a" ? "b" : "a"];
+    two.net.nodes[who]->frozen = true;
+    two.net.run(7s + i * 300ms);  // whenever it was asked for last
+    BOOST_TEST(witness.with[who].interrupted);
+    two.net.kill(who);
+    two.net.run(2 * refusal_limit);
+    BOOST_TEST(witness.with[who].losses == 1U);
+    BOOST_TEST(witness.with[who].why == "nobody listens at its address any more");
     two.check_nothing_is_wrong();
   }
 }

@@ -46,6 +46,7 @@ class simulated_node final : public internal::link_wire, public internal::link_e
   [[nodiscard]] sent say(const std::string& peer, std::size_t size);
 
   void dial(connection_id id, const std::string& address) override;
+  void knock(connection_id id, const std::string& address) override;
   void write(connection_id id, std::span<const std::byte> bytes) override;
   void finish(connection_id id) override;
   void abort(connection_id id) override;
@@ -175,6 +176,7 @@ class simulated_network {
   struct pipe {
     pipe_end ends[2];
     std::string address;
+    bool only_knocks = false;
     bool established = false;
     bool broken = false;
   };
@@ -242,6 +244,7 @@ class simulated_network {
     one.ends[1].node = &to;
     // A frozen process accepts, too: its machine does.
     one.ends[1].id = to.engine->accepted(from.node->options.name, now);
+    from.ends = from.told = one.only_knocks;
     from.node->engine->dialled(from.id, now);
   }
 
@@ -319,6 +322,11 @@ inline void simulated_node::dial(connection_id id, const std::string& address) {
   made->ends[0].id = id;
   made->address = address;
   net.pipes.push_back(std::move(made));
+}
+
+inline void simulated_node::knock(connection_id id, const std::string& address) {
+  dial(id, address);
+  net.pipes.back()->only_knocks = true;
 }
 
 inline void simulated_node::write(connection_id id, std::span<const std::byte> bytes) {

@@ -209,7 +209,8 @@ BOOST_AUTO_TEST_CASE(what_is_in_flight_to_a_process_that_dies_ends_as_unavailabl
   auto cookie = cookie_of(nodes.call_when_there("POST", "/api/login", user("alice")));
   BOOST_TEST(nodes.call_when_there("GET", "/api/me", {}, {cookie}).status == 200);
   for (const char* dies : {"a", "b"}) {
-    BOOST_REQUIRE(!nodes.anything_in_flight());
+    while (nodes.anything_in_flight())  // the end of a request may come after its answer
+      std::this_thread::yield();
     // Frozen, so that it certainly has not answered.
     nodes.freeze(dies);
     auto told = std::async(std::launch::async, [&] {

@@ -59,6 +59,7 @@ void read_session(std::span<const std::byte> bytes, std::size_t piece) {
 class silent_wire final : public link_wire {
  public:
   void dial(connection_id, const std::string&) override {}
+  void knock(connection_id, const std::string&) override {}
   void write(connection_id, std::span<const std::byte> bytes) override { written += bytes.size(); }
   void finish(connection_id) override {}
   void abort(connection_id) override {}
