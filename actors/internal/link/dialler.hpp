@@ -1,8 +1,8 @@
 #pragma once
 
 // Connections that are asked for, from the name of a host to the socket that stands. Nobody waits:
-// what has come of them is asked for again and again. Of the addresses that a name stands for each
-// is tried, until one does not refuse at once. For one thread.
+// what has come of them is asked for again and again. Of the addresses that a name stands for one
+// after another is tried. For one thread.
 
 #include <microlith/actors/internal/link/peer.hpp>
 #include <microlith/actors/internal/link/resolver.hpp>

@@ -51,8 +51,7 @@ inline constexpr std::chrono::milliseconds last_redial{2'000};
 /// A peer whose address was open, and then refuses every connection for so long, has no process
 /// any more: one that lives listens.
 inline constexpr std::chrono::milliseconds refusal_limit{500};
-/// How often the address of a peer that dials itself is tried before it counts as another one's:
-/// the name may stand for several.
+/// How often the address of a peer that dials itself is tried before it counts as another one's.
 inline constexpr unsigned first_knocks = 4;
 /// Heartbeats within the time after which a silent peer counts as cut off.
 inline constexpr int beats_in_silence_limit = 5;
